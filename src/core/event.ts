@@ -1,0 +1,97 @@
+// Audit events (requirements.md section 3; design section 7). A draft is what a use-case states; the log
+// gives it its place: sequence, id, time. Envelope fields are pseudonymous (ids, codes); names, reasons,
+// arguments and addresses go into the body, which can be erased without breaking the log.
+
+import type { ErrorCode } from './errors.ts';
+import type { EndReason } from './end-reason.ts';
+import type {
+  CredentialId,
+  DeviceId,
+  EventId,
+  IdentityId,
+  LinkId,
+  LockId,
+  PolicyRevisionId,
+  ServiceId,
+  SessionId,
+} from './ids.ts';
+import type { PeerKind } from './identity.ts';
+import type { JsonObject } from './json.ts';
+
+export const eventTypes = [
+  'broker.started',
+  'broker.stopped',
+  'ca.created',
+  'keyset.signed',
+  'gate.connected',
+  'gate.disconnected',
+  'identity.created',
+  'identity.removed',
+  'identity.killed',
+  'role.granted',
+  'role.revoked',
+  'enrollment.created',
+  'enrollment.redeemed',
+  'enrollment.refused',
+  'device.joined',
+  'device.removed',
+  'device.quarantined',
+  'credential.issued',
+  'credential.renewed',
+  'credential.refused',
+  'auth.failed',
+  'api.refused',
+  'link.opened',
+  'link.closed',
+  'link.refused',
+  'policy.applied',
+  'policy.refused',
+  'policy.decided',
+  'session.denied',
+  'session.issued',
+  'session.started',
+  'session.ended',
+  'session.closed',
+  'channel.opened',
+  'channel.refused',
+  'channel.closed',
+  'teardown.confirmed',
+  'teardown.unconfirmed',
+  'lock.created',
+  'lock.removed',
+  'audit.reserve_replayed',
+  'audit.sink_failed',
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export interface EventActor {
+  readonly kind: PeerKind | 'system';
+  readonly id: string;
+}
+
+export interface EventDraft {
+  readonly type: EventType;
+  readonly actor: EventActor;
+  readonly outcome: 'success' | 'failure' | 'denied';
+  /** Why not, or why it ended: a closed list, never free text. */
+  readonly code?: ErrorCode | EndReason | (string & {});
+  readonly identity?: IdentityId;
+  readonly device?: DeviceId;
+  readonly service?: ServiceId;
+  readonly session?: SessionId;
+  readonly link?: LinkId;
+  readonly lock?: LockId;
+  readonly credential?: CredentialId;
+  readonly policy?: PolicyRevisionId;
+  /** Ids of the deciding policies. */
+  readonly policies?: readonly string[];
+  /** Names, free text, arguments, addresses: erasable. Never secrets or session bytes. */
+  readonly body: JsonObject;
+}
+
+/** A draft in its place on the log. `time` is RFC 3339 UTC with microseconds. */
+export interface AuditEvent extends EventDraft {
+  readonly seq: number;
+  readonly id: EventId;
+  readonly time: string;
+}

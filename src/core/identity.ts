@@ -1,0 +1,56 @@
+// Who: governed identities (design section 2) and the roles of this version. An identity is stored once
+// and named everywhere by its id; the name is for people and may be erased.
+
+import type { CredentialId, DeviceId, EnrollmentId, IdentityId } from './ids.ts';
+
+export const identityKinds = ['human', 'machine', 'ai_agent', 'device'] as const;
+export type IdentityKind = (typeof identityKinds)[number];
+
+/** Kinds of certificate holders: the identities, and the broker's own two processes. */
+export type PeerKind = IdentityKind | 'authority' | 'gate';
+
+export const roles = ['administrator', 'operator'] as const;
+export type Role = (typeof roles)[number];
+
+export interface Identity {
+  readonly id: IdentityId;
+  readonly kind: Exclude<IdentityKind, 'device'>;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly tenant: string;
+  /** Non-human identities have an owner and a purpose (R-021). */
+  readonly owner?: IdentityId;
+  readonly purpose?: string;
+  readonly invitedBy?: IdentityId;
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+}
+
+/** One issued certificate. `spki` is the SHA-256 thumbprint of its key, base64url. */
+export interface Credential {
+  readonly id: CredentialId;
+  readonly holder: IdentityId | DeviceId;
+  readonly kind: PeerKind;
+  readonly serial: string;
+  readonly spki: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly revokedAt?: number;
+}
+
+/** A one-time invitation: for a device to join, or for a person to make a key. Stored hashed. */
+export interface Enrollment {
+  readonly id: EnrollmentId;
+  readonly kind: 'device' | 'human';
+  readonly tokenHash: string;
+  readonly name: string;
+  /** device: who answers for it, its labels, and the id it will have. */
+  readonly owner?: IdentityId;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly roles?: readonly Role[];
+  readonly createdBy: IdentityId | 'system';
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly usedAt?: number;
+  readonly usedBy?: string;
+}

@@ -1,0 +1,93 @@
+// Every bound of the product, in one place (design rule 12). Units are in the names. A number that is
+// not obvious carries its reason.
+
+export const limits = {
+  /** Front door: a ClientHello with post-quantum key shares is about 1.8 KiB; 16 KiB is one TLS record. */
+  clientHelloMaxBytes: 16 * 1024,
+  clientHelloTimeoutMs: 5_000,
+  tlsHandshakeTimeoutMs: 10_000,
+  /** From TLS done to the HTTP/2 preface and the first request of a peer. */
+  firstRequestTimeoutMs: 10_000,
+  unauthenticatedConnectionsMax: 1_024,
+  unauthenticatedConnectionsPerAddressMax: 64,
+  /** Link handshakes under way at once: a reconnect storm waits here, live sessions do not. */
+  linkHandshakesMax: 64,
+
+  /** Links. */
+  pingIntervalMs: 15_000,
+  peerDeadAfterMs: 45_000,
+  reconnectMinMs: 1_000,
+  reconnectMaxMs: 60_000,
+  reconnectStableAfterMs: 30_000,
+  streamWindowBytes: 1024 * 1024,
+  sessionWindowBytes: 16 * 1024 * 1024,
+  headersMaxBytes: 16 * 1024,
+  channelsPerLinkMax: 10_000,
+  /** Stream resets we accept from one peer before its connection is closed: burst, then per second. */
+  streamResetBurst: 4_000,
+  streamResetPerSecond: 400,
+  /** PING and SETTINGS frames a peer may send per second before its connection is closed. */
+  controlFramesPerSecond: 100,
+
+  /** Gate and authority. */
+  heartbeatIntervalMs: 5_000,
+  gateCutOffAfterMs: 15_000,
+  leaseIntervalMs: 10_000,
+  leaseLifeMs: 30_000,
+  controlRequestTimeoutMs: 10_000,
+  ordersQueueMax: 10_000,
+
+  /** Sessions. */
+  startWithinMs: 60_000,
+  idleDefaultMs: 15 * 60_000,
+  sessionDefaultMs: 8 * 60 * 60_000,
+  sessionMaxMs: 24 * 60 * 60_000,
+  sessionsPerIdentityMax: 1_000,
+  /** The agent remembers this many channel numbers below the highest one seen, per session. */
+  replayWindow: 1_024,
+
+  /** Channel frames. 64 KiB keeps one frame within a few TLS records. */
+  frameMaxBytes: 64 * 1024,
+  argvMaxCount: 256,
+  argvMaxBytes: 128 * 1024,
+  /** Parameters travel in one header block, so they are smaller than what execve would take. */
+  paramsMaxBytes: 8 * 1024,
+  /** A lease may list every session of a link; what travels in headers is bounded by headersMaxBytes. */
+  statementMaxBytes: 512 * 1024,
+  /** After a hang-up a shell's processes get this long before SIGKILL. */
+  terminateGraceMs: 200,
+  teardownDeadlineMs: 5_000,
+
+  /** Credentials. */
+  enrollmentLifeMs: 60 * 60_000,
+  deviceCertificateLifeMs: 60 * 60_000,
+  humanCertificateLifeMs: 12 * 60 * 60_000,
+  gateCertificateLifeMs: 24 * 60 * 60_000,
+  authorityCertificateLifeMs: 7 * 24 * 60 * 60_000,
+  issuingCaLifeMs: 365 * 24 * 60 * 60_000,
+  rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
+  keysetLifeMs: 90 * 24 * 60 * 60_000,
+  /** Certificates start this much in the past, for clocks a little behind. */
+  certificateBackdateMs: 60_000,
+  redeemAttemptsPerAddressPerMinute: 20,
+
+  /** Store and log. */
+  commitQueueMax: 10_000,
+  reserveBytes: 1024 * 1024,
+  auditPageMax: 1_000,
+  eventBodyMaxBytes: 64 * 1024,
+  policyTextMaxBytes: 1024 * 1024,
+  policiesMax: 5_000,
+
+  /** API. */
+  apiBodyMaxBytes: 2 * 1024 * 1024,
+  apiPageDefault: 100,
+  apiPageMax: 1_000,
+  idempotencyKeepMs: 24 * 60 * 60_000,
+  apiRequestTimeoutMs: 30_000,
+
+  /** Names typed by people. */
+  nameMaxLength: 63,
+  reasonMaxLength: 1_000,
+  labelsMax: 64,
+} as const;

@@ -1,0 +1,50 @@
+// A lock: a standing No that beats every grant. Checked at issue, at connect and at every channel, and
+// it cuts what is live. Whether a thing is locked is derived from the standing locks, never stored.
+
+import type { DeviceId, IdentityId, LockId, ServiceId, SessionId } from './ids.ts';
+
+export type LockSelector =
+  | { readonly kind: 'identity'; readonly id: IdentityId }
+  | { readonly kind: 'device'; readonly id: DeviceId }
+  | { readonly kind: 'service'; readonly id: ServiceId }
+  | { readonly kind: 'session'; readonly id: SessionId };
+
+export interface Lock {
+  readonly id: LockId;
+  readonly selector: LockSelector;
+  readonly reason: string;
+  readonly createdBy: IdentityId | 'system';
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+}
+
+/** What a lock may match: everything about one session, link or credential. */
+export interface LockSubject {
+  readonly identity?: IdentityId | undefined;
+  /** The person or owner behind the identity: a lock on the human cuts his agents. */
+  readonly owner?: IdentityId | undefined;
+  readonly device?: DeviceId | undefined;
+  readonly service?: ServiceId | undefined;
+  readonly session?: SessionId | undefined;
+}
+
+export function lockMatches(lock: Lock, subject: LockSubject, now: number): boolean {
+  if (lock.expiresAt !== undefined && lock.expiresAt <= now) return false;
+  switch (lock.selector.kind) {
+    case 'identity':
+      return lock.selector.id === subject.identity || lock.selector.id === subject.owner;
+    case 'device':
+      return lock.selector.id === subject.device;
+    case 'service':
+      return lock.selector.id === subject.service;
+    case 'session':
+      return lock.selector.id === subject.session;
+    default:
+      return lock.selector satisfies never;
+  }
+}
+
+export function findLock(locks: Iterable<Lock>, subject: LockSubject, now: number): Lock | undefined {
+  for (const lock of locks) if (lockMatches(lock, subject, now)) return lock;
+  return undefined;
+}

@@ -1,0 +1,31 @@
+// A session as the store keeps it: one identity on one target under one decision.
+
+import type { ServedKind } from './channel.ts';
+import type { DeviceId, IdentityId, LinkId, PolicyRevisionId, ServiceId, SessionId } from './ids.ts';
+import type { SessionLife } from './session.ts';
+
+export interface Session extends SessionLife {
+  readonly id: SessionId;
+  readonly identity: IdentityId;
+  readonly device: DeviceId;
+  readonly service?: ServiceId;
+  readonly kind: ServedKind;
+  /** As typed, for people: "pump-7". */
+  readonly target: string;
+  /** SPKI thumbprint of the operator's key: only this key can open channels. */
+  readonly cnf: string;
+  readonly link: LinkId;
+  readonly linkNonce: string;
+  readonly gate: string;
+  readonly policy: PolicyRevisionId;
+  readonly policies: readonly string[];
+  readonly user?: string;
+  readonly idleMs: number;
+  readonly createdAt: number;
+  readonly startBy: number;
+  readonly mustEndAt: number;
+  readonly channels: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly teardown?: 'pending' | 'confirmed' | 'unconfirmed';
+}

@@ -1,0 +1,21 @@
+// Reading members of a parsed JSON object by type: absent or of another type = undefined.
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function text(fields: Fields, name: string): string | undefined {
+  const value = fields[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A whole number from 0 to 2^53 - 1. */
+export function whole(fields: Fields, name: string): number | undefined {
+  const value = fields[name];
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** The object when every member is there, else undefined. */
+export function complete<T extends object>(candidate: { readonly [K in keyof T]: T[K] | undefined }):
+  | T
+  | undefined {
+  return Object.values(candidate).includes(undefined) ? undefined : (candidate as T);
+}
