@@ -1,0 +1,76 @@
+// Joining and signing in: one-time tokens, certificates, renewal.
+
+import { z } from 'zod';
+import { roles } from '../core/identity.ts';
+import { labels, name, named, time } from './problem.ts';
+
+const csr = z.string().min(1).max(8_192);
+
+export const trust = z.object({
+  broker: z.string(),
+  version: z.string(),
+  trustDomain: z.string(),
+  env: z.string(),
+  /** PEM. Proves nothing by itself: compare with the fingerprint inside the token. */
+  root: z.string(),
+  rootFingerprint: z.string(),
+  wireVersions: z.array(z.number().int()),
+});
+
+export const redeemBody = z.strictObject({ token: z.string().max(512), csr });
+
+/** `certificate` is a PEM chain, leaf first, without the root. */
+export const redeemed = z.object({
+  kind: z.enum(['device', 'human']),
+  id: z.string(),
+  name: z.string(),
+  roles: z.array(z.enum(roles)).optional(),
+  certificate: z.string(),
+  root: z.string(),
+  keyset: z.string(),
+  broker: z.string(),
+  trustDomain: z.string(),
+  env: z.string(),
+  stateEpoch: z.number().int(),
+  /** device: the first renewal number and secret (design section 4). */
+  renewal: z.object({ n: z.number().int(), secret: z.string() }).optional(),
+});
+export type Redeemed = z.infer<typeof redeemed>;
+
+/** `request` is a statement of purpose `renewal`, signed by the device key: {device, n, secret, nextSecretHash, csr}. */
+export const renewBody = z.strictObject({ request: z.string().max(32_768) });
+export const renewed = z.object({ n: z.number().int(), certificate: z.string(), keyset: z.string() });
+export type Renewed = z.infer<typeof renewed>;
+
+export const signInRenewBody = z.strictObject({ csr });
+export const signInRenewed = z.object({ certificate: z.string() });
+
+export const receiptBody = z.strictObject({ receipt: z.string().max(8_192) });
+
+export const inviteDeviceBody = z.strictObject({
+  name,
+  owner: name.optional(),
+  purpose: z.string().max(200).optional(),
+  labels: labels.optional(),
+  forMs: z.number().int().positive().optional(),
+});
+export const invitePersonBody = z.strictObject({
+  name,
+  roles: z.array(z.enum(roles)).optional(),
+  forMs: z.number().int().positive().optional(),
+});
+
+/** The token is shown once and stored hashed. */
+export const invited = z.object({ id: z.string(), name: z.string(), token: z.string(), expiresAt: time });
+export type Invited = z.infer<typeof invited>;
+
+export const whoami = z.object({
+  id: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  roles: z.array(z.enum(roles)),
+  broker: z.string(),
+  certificate: z.object({ serial: z.string(), notAfter: time }),
+  sessions: z.array(named),
+});
+export type Whoami = z.infer<typeof whoami>;

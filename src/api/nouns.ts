@@ -1,0 +1,66 @@
+// Devices, identities, locks: how they are shown and changed.
+
+import { z } from 'zod';
+import { identityKinds, roles } from '../core/identity.ts';
+import { labels, name, named, pageQuery, reason, time } from './problem.ts';
+
+export const deviceView = z.object({
+  id: z.string(),
+  name: z.string(),
+  owner: named,
+  purpose: z.string(),
+  labels,
+  online: z.boolean(),
+  locked: z.boolean(),
+  linkedAt: time.optional(),
+  lastSeenAt: time.optional(),
+  agentVersion: z.string().optional(),
+  certificateNotAfter: time.optional(),
+  sessions: z.number().int(),
+  createdAt: time,
+});
+export type DeviceView = z.infer<typeof deviceView>;
+
+/** `where` is "key=value", repeatable: all must match. */
+export const deviceQuery = pageQuery.extend({
+  where: z.union([z.string(), z.array(z.string()).max(16)]).optional(),
+});
+
+export const identityView = z.object({
+  id: z.string(),
+  kind: z.enum(identityKinds),
+  name: z.string(),
+  roles: z.array(z.enum(roles)),
+  locked: z.boolean(),
+  credentials: z.number().int(),
+  createdAt: time,
+  expiresAt: time.optional(),
+});
+export type IdentityView = z.infer<typeof identityView>;
+
+export const roleBody = z.strictObject({ identity: name, role: z.enum(roles) });
+
+export const killBody = z.strictObject({ identity: name, reason });
+export const killed = z.object({ lock: z.string(), cut: z.array(z.string()) });
+export type Killed = z.infer<typeof killed>;
+
+export const lockBody = z.strictObject({
+  kind: z.enum(['identity', 'device', 'service', 'session']),
+  /** A name or an id; for a session its id. */
+  subject: z.string().min(1).max(128),
+  reason,
+  forMs: z.number().int().positive().optional(),
+});
+export const lockView = z.object({
+  id: z.string(),
+  kind: z.enum(['identity', 'device', 'service', 'session']),
+  subject: named,
+  reason: z.string(),
+  createdBy: named,
+  createdAt: time,
+  expiresAt: time.optional(),
+});
+export type LockView = z.infer<typeof lockView>;
+/** `cut` = the sessions this lock ended. */
+export const locked = z.object({ lock: lockView, cut: z.array(z.string()) });
+export type Locked = z.infer<typeof locked>;

@@ -1,0 +1,56 @@
+// Sessions: opening one, and what is shown of them.
+
+import { z } from 'zod';
+import { endReasons } from '../core/end-reason.ts';
+import { named, pageQuery, reason, time } from './problem.ts';
+
+/** `params` are channel parameters as core/channel.ts parses them; the kind is in them. */
+export const openSessionBody = z.strictObject({
+  target: z.string().min(1).max(128),
+  params: z.record(z.string(), z.unknown()),
+  /** Ends sooner than policy would: milliseconds from now. */
+  forMs: z.number().int().positive().optional(),
+});
+
+export const sessionView = z.object({
+  id: z.string(),
+  identity: named,
+  device: named,
+  target: z.string(),
+  kind: z.enum(['shell', 'exec']),
+  state: z.string(),
+  live: z.boolean(),
+  policy: z.string(),
+  policies: z.array(z.string()),
+  user: z.string().optional(),
+  createdAt: time,
+  activeAt: time.optional(),
+  mustEndAt: time,
+  idleMs: z.number().int(),
+  endedAt: time.optional(),
+  endReason: z.enum(endReasons).optional(),
+  /** For an end by lock: its reason in words, and its id. */
+  endDetail: z.string().optional(),
+  teardown: z.enum(['pending', 'confirmed', 'unconfirmed']).optional(),
+  channels: z.number().int(),
+  bytesUp: z.number().int(),
+  bytesDown: z.number().int(),
+});
+export type SessionView = z.infer<typeof sessionView>;
+
+/** `linkNonce` goes into the operator's signed open; `user` must go into the parameters when present. */
+export const sessionOpened = z.object({
+  session: sessionView,
+  linkNonce: z.string(),
+  user: z.string().optional(),
+  banner: z.string().optional(),
+});
+export type SessionOpened = z.infer<typeof sessionOpened>;
+
+export const sessionQuery = pageQuery.extend({
+  live: z.enum(['true', 'false']).optional(),
+  identity: z.string().max(128).optional(),
+  device: z.string().max(128).optional(),
+});
+
+export const endSessionBody = z.strictObject({ reason: reason.optional() });

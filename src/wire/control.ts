@@ -1,0 +1,110 @@
+// What gate and authority say to each other over their own HTTP/2 connection (docs/protocol.md,
+// "Control"). The gate is the client; orders come down one long response as lines of JSON.
+
+import type { EndReason } from '../core/end-reason.ts';
+
+export const controlVersion = 1;
+
+export interface RegisterBody {
+  readonly version: number;
+  readonly gate: string;
+  /** PEM PKCS#10 for the gate's own key, which never leaves its memory. */
+  readonly csr: string;
+  /** What this gate carries now; non-empty when only the authority was restarted. */
+  readonly links: readonly { readonly link: string; readonly device: string; readonly linkNonce: string }[];
+  readonly sessions: readonly string[];
+}
+
+export interface Registered {
+  /** PEM chain of the gate, leaf first, root last. */
+  readonly certificate: string;
+  readonly root: string;
+  readonly trustDomain: string;
+  readonly env: string;
+  /** Names and addresses that belong to the api: the front door passes their connections through. */
+  readonly apiHosts: readonly string[];
+  /** Links and sessions that must not go on. */
+  readonly closeLinks: readonly string[];
+  readonly cutSessions: readonly string[];
+}
+
+export type Order =
+  | { readonly type: 'heartbeat'; readonly time: number; readonly lockVersion: number }
+  | { readonly type: 'lease'; readonly link: string; readonly lease: string }
+  | { readonly type: 'cut'; readonly session: string; readonly reason: EndReason }
+  | { readonly type: 'closeLink'; readonly link: string; readonly reason: LinkEnd };
+
+/** Why a link ended. */
+export type LinkEnd =
+  | 'agent_closed'
+  | 'lost'
+  | 'superseded'
+  | 'lock'
+  | 'removed'
+  | 'drain'
+  | 'protocol'
+  | 'gate_stopped';
+
+/** What the agent said in its hello, as the gate passes it on. */
+export interface Hello {
+  readonly version: number;
+  readonly agentVersion: string;
+  readonly linkNonce: string;
+  readonly stateEpoch: number;
+  readonly platform: string;
+}
+
+export interface LinkBody {
+  readonly link: string;
+  /** The device's leaf certificate, DER base64url. */
+  readonly certificate: string;
+  readonly remoteAddress: string;
+  readonly hello: Hello;
+}
+export interface LinkAccepted {
+  readonly device: string;
+  readonly name: string;
+  readonly linkEpoch: number;
+  readonly welcome: string;
+  readonly keyset: string;
+  readonly lease: string;
+}
+
+export interface LinkClosedBody {
+  readonly link: string;
+  readonly reason: LinkEnd;
+}
+
+export interface ChannelBody {
+  readonly session: string;
+  /** The operator's leaf certificate, DER base64url. */
+  readonly certificate: string;
+  /** The operator's signed open. */
+  readonly open: string;
+  /** Canonical JSON of the parameters, as received. */
+  readonly params: string;
+  readonly remoteAddress: string;
+}
+export interface ChannelAccepted {
+  readonly link: string;
+  readonly pass: string;
+  readonly n: number;
+  readonly idleMs: number;
+  readonly mustEndAt: number;
+}
+
+export interface ChannelClosedBody {
+  readonly session: string;
+  readonly n: number;
+  readonly ended: 'clean' | 'cut' | 'refused';
+  /** The agent's refusal code, or the exit as the agent stated it. */
+  readonly code?: string;
+  readonly exit?: { readonly code?: number; readonly signal?: string };
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+}
+
+export interface SessionEndedBody {
+  readonly session: string;
+  readonly reason: EndReason;
+}
