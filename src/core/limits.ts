@@ -69,6 +69,8 @@ export const limits = {
   keysetLifeMs: 90 * 24 * 60 * 60_000,
   /** Certificates start this much in the past, for clocks a little behind. */
   certificateBackdateMs: 60_000,
+  /** A P-256 request is 270 bytes of PEM; a client that adds names and extensions still fits. */
+  csrMaxBytes: 8 * 1024,
   redeemAttemptsPerAddressPerMinute: 20,
 
   /** Store and log. */
@@ -78,9 +80,14 @@ export const limits = {
   eventBodyMaxBytes: 64 * 1024,
   policyTextMaxBytes: 1024 * 1024,
   policiesMax: 5_000,
+  policyTestCasesMax: 1_000,
+  /** All banners that permitting policies demand, joined: they travel with a session's parameters. */
+  bannerMaxLength: 4_000,
 
   /** API. */
   apiBodyMaxBytes: 2 * 1024 * 1024,
+  /** A page of 1,000 events with large bodies is the longest answer. */
+  apiAnswerMaxBytes: 64 * 1024 * 1024,
   apiPageDefault: 100,
   apiPageMax: 1_000,
   idempotencyKeepMs: 24 * 60 * 60_000,
