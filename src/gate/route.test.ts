@@ -1,0 +1,35 @@
+// The routing table of docs/protocol.md, line by line.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { routeOf, type Route } from './route.ts';
+
+const hosts = ['broker.example', '127.0.0.1'];
+
+void test('the first name of the table that was offered wins, wherever it stands in the list', () => {
+  const cases: readonly [readonly string[], Route | undefined][] = [
+    [['sallyport-link'], 'link'],
+    [['h2', 'sallyport-channel', 'sallyport-link'], 'link'],
+    [['sallyport-api', 'sallyport-channel'], 'channel'],
+    [['http/1.1', 'sallyport-api'], 'apiMtls'],
+    [['h2', 'http/1.1'], 'api'],
+    [['http/1.1'], 'api'],
+    [[], 'api'],
+    [['ssh'], undefined],
+    [['SALLYPORT-LINK'], undefined],
+    [['sallyport-link2', 'acme-tls/1'], undefined],
+  ];
+  for (const [alpn, route] of cases) assert.equal(routeOf({ alpn }, hosts), route, alpn.join());
+});
+
+void test('a foreign server name is not passed to the api, and no name is', () => {
+  assert.equal(routeOf({ alpn: ['h2'], sni: 'broker.example' }, hosts), 'api');
+  assert.equal(routeOf({ alpn: ['h2'], sni: 'other.example' }, hosts), undefined);
+  assert.equal(routeOf({ alpn: ['h2'] }, hosts), 'api');
+  assert.equal(routeOf({ alpn: ['h2'], sni: 'other.example' }, []), 'api');
+});
+
+void test('links and channels go by ALPN alone: devices know the broker by many names', () => {
+  assert.equal(routeOf({ alpn: ['sallyport-link'], sni: 'other.example' }, hosts), 'link');
+  assert.equal(routeOf({ alpn: ['sallyport-api'], sni: 'other.example' }, hosts), 'apiMtls');
+});
