@@ -19,6 +19,10 @@ export const limits = {
   reconnectMinMs: 1_000,
   reconnectMaxMs: 60_000,
   reconnectStableAfterMs: 30_000,
+  /** A gate that sends its links away may ask them to stay away this long. */
+  comeBackMaxMs: 60 * 60_000,
+  /** A link or channel connection that was told to close may finish what it carries for this long. */
+  drainMaxMs: 30_000,
   streamWindowBytes: 1024 * 1024,
   sessionWindowBytes: 16 * 1024 * 1024,
   headersMaxBytes: 16 * 1024,
@@ -26,6 +30,17 @@ export const limits = {
   /** Stream resets we accept from one peer before its connection is closed: burst, then per second. */
   streamResetBurst: 4_000,
   streamResetPerSecond: 400,
+  /** The same from a gate towards an agent: a lock may end every channel of a link at once. */
+  linkResetBurst: 20_000,
+  linkResetPerSecond: 4_000,
+  /** What one HTTP/2 session may hold (MiB) in queued frames and headers before it refuses streams. */
+  sessionMemoryMib: 256,
+  /** Malformed or unexpected frames of one session before it is closed. */
+  invalidFramesMax: 100,
+  settingsEntriesMax: 16,
+  /** After a whole answer, the rest of its request may arrive this long before the stream is cut. */
+  discardWithinMs: 5_000,
+  headerPairsMax: 64,
   /** PING and SETTINGS frames a peer may send per second before its connection is closed. */
   controlFramesPerSecond: 100,
 
@@ -35,7 +50,8 @@ export const limits = {
   leaseIntervalMs: 10_000,
   leaseLifeMs: 30_000,
   controlRequestTimeoutMs: 10_000,
-  ordersQueueMax: 10_000,
+  /** Unsent orders of a gate that does not read: beyond it the gate is given up. */
+  ordersQueueMaxBytes: 16 * 1024 * 1024,
 
   /** Sessions. */
   startWithinMs: 60_000,
@@ -43,6 +59,9 @@ export const limits = {
   sessionDefaultMs: 8 * 60 * 60_000,
   sessionMaxMs: 24 * 60 * 60_000,
   sessionsPerIdentityMax: 1_000,
+  /** A teardown receipt that has not come by then never will: the session closes unconfirmed. */
+  receiptWaitMs: 24 * 60 * 60_000,
+  receiptSweepMs: 60_000,
   /** The agent remembers this many channel numbers below the highest one seen, per session. */
   replayWindow: 1_024,
 

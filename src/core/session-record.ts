@@ -20,6 +20,9 @@ export interface Session extends SessionLife {
   readonly policy: PolicyRevisionId;
   readonly policies: readonly string[];
   readonly user?: string;
+  /** What an exec session was decided for: a later policy is asked the same question. */
+  readonly argv?: readonly string[];
+  readonly sourceIp?: string;
   readonly idleMs: number;
   readonly createdAt: number;
   readonly startBy: number;
@@ -27,5 +30,7 @@ export interface Session extends SessionLife {
   readonly channels: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** For an end by lock: its id and reason. */
+  readonly endDetail?: string;
   readonly teardown?: 'pending' | 'confirmed' | 'unconfirmed';
 }

@@ -1,0 +1,54 @@
+// What every use-case of the authority is given. Use-cases are functions of this and their input, in four
+// beats: gather facts, decide, record, act (style.md 4). Wired once, in assemble.ts.
+
+import type { DeviceId, IdentityId, SessionId } from '../core/ids.ts';
+import type { Identity } from '../core/identity.ts';
+import type { PeerKind } from '../core/identity.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Random } from '../platform/random.ts';
+import type { Authorities } from './pki/authority-keys.ts';
+import type { PolicyPoint } from './policy/policy-point.ts';
+import type { GateBook } from './gates/gate-book.ts';
+import type { LiveSessions } from './sessions/live-sessions.ts';
+import type { LockBook } from './sessions/lock-book.ts';
+import type { Store } from './store/store.ts';
+
+export interface AuthorityContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly policy: PolicyPoint;
+  readonly pki: Authorities;
+  /** Standing locks, in memory, read at every decision. */
+  readonly locks: LockBook;
+  /** Sessions in which a byte may move. */
+  readonly sessions: LiveSessions;
+  /** Connected gates, live links, and the way to send them orders. */
+  readonly gates: GateBook;
+  readonly broker: BrokerFacts;
+}
+
+export interface BrokerFacts {
+  readonly name: string;
+  readonly version: string;
+  /** host:port that devices and people are told, e.g. in an invite. */
+  readonly address: string;
+  readonly stateEpoch: number;
+}
+
+/** Who is calling an api route: proved by the client certificate, looked up in the store, not locked. */
+export interface Caller {
+  readonly kind: PeerKind;
+  readonly id: IdentityId | DeviceId;
+  /** SPKI thumbprint of the certificate's key. */
+  readonly spki: string;
+  readonly serial: string;
+  readonly notAfter: number;
+  /** People, machines and AI agents; absent for devices. */
+  readonly identity?: Identity;
+  readonly sourceIp: string;
+}
+
+export type Cut = readonly SessionId[];

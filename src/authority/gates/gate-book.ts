@@ -1,0 +1,100 @@
+// The gates that are connected, the links they carry, and the way orders reach them. All of it is
+// presence: nothing here is stored, and a restarted authority learns it anew from its gates.
+//
+// INVARIANT: a device has at most one live link, the one with the highest linkEpoch.
+
+import type { LinkEnd, Order } from '../../wire/control.ts';
+import type { DeviceId, LinkId, SessionId } from '../../core/ids.ts';
+
+export interface LiveLink {
+  readonly id: LinkId;
+  readonly device: DeviceId;
+  readonly deviceName: string;
+  readonly gate: string;
+  readonly linkNonce: string;
+  readonly linkEpoch: number;
+  readonly agentVersion: string;
+  readonly linkedAt: number;
+  /** Sessions that leases of this link list. Owned by live-sessions.ts. */
+  readonly sessions: Set<SessionId>;
+  /** Sequence number of the newest lease; see sessions/leases.ts. */
+  leaseSeq: number;
+}
+
+/** Takes one order; false when the gate no longer reads and has to be given up. */
+export type OrderSink = (order: Order) => boolean;
+
+interface ConnectedGate {
+  readonly name: string;
+  readonly sink: OrderSink;
+}
+
+export class GateBook {
+  readonly #gates = new Map<string, ConnectedGate>();
+  readonly #links = new Map<LinkId, LiveLink>();
+  readonly #byDevice = new Map<DeviceId, LiveLink>();
+
+  /** A gate's order stream is open. A second one of the same name replaces the first. */
+  connect(name: string, sink: OrderSink): void {
+    this.#gates.set(name, { name, sink });
+  }
+
+  /** The order stream ended; false when a newer one of the same name is already there. */
+  disconnect(name: string, sink: OrderSink): boolean {
+    if (this.#gates.get(name)?.sink !== sink) return false;
+    return this.#gates.delete(name);
+  }
+
+  isConnected(name: string): boolean {
+    return this.#gates.has(name);
+  }
+
+  gates(): readonly string[] {
+    return [...this.#gates.keys()];
+  }
+
+  send(gate: string, order: Order): void {
+    const connected = this.#gates.get(gate);
+    if (connected !== undefined && !connected.sink(order)) this.#gates.delete(gate);
+  }
+
+  broadcast(order: Order): void {
+    for (const name of this.#gates.keys()) this.send(name, order);
+  }
+
+  addLink(link: LiveLink): void {
+    this.#links.set(link.id, link);
+    this.#byDevice.set(link.device, link);
+  }
+
+  /** Forgets a link. Returns it when it was there. */
+  dropLink(id: LinkId): LiveLink | undefined {
+    const link = this.#links.get(id);
+    if (link === undefined) return undefined;
+    this.#links.delete(id);
+    if (this.#byDevice.get(link.device) === link) this.#byDevice.delete(link.device);
+    return link;
+  }
+
+  link(id: LinkId): LiveLink | undefined {
+    return this.#links.get(id);
+  }
+
+  linkOf(device: DeviceId): LiveLink | undefined {
+    return this.#byDevice.get(device);
+  }
+
+  links(): Iterable<LiveLink> {
+    return this.#links.values();
+  }
+
+  linksOfGate(gate: string): readonly LiveLink[] {
+    return [...this.#links.values()].filter((link) => link.gate === gate);
+  }
+
+  /** Tells the gate to end a device's link. What the gate then reports ends it here. */
+  closeLinkOf(device: DeviceId, reason: LinkEnd): void {
+    const link = this.#byDevice.get(device);
+    if (link !== undefined) this.send(link.gate, { type: 'closeLink', link: link.id, reason });
+  }
+}

@@ -1,0 +1,340 @@
+// Use-case: a gate asks for one channel of a session. Opening a session is no licence for its next
+// channel: everything is checked and decided again, with the exact parameters, and the operator's own
+// signature has to cover them. The answer is a pass that the device verifies for itself.
+
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { paramsToJson, parseParams, type ChannelParams } from '../../core/channel.ts';
+import type { Decision } from '../../core/decision.ts';
+import type { Device } from '../../core/device.ts';
+import { SallyportError, type ErrorCode } from '../../core/errors.ts';
+import type { EventDraft } from '../../core/event.ts';
+import { parseId } from '../../core/ids.ts';
+import type { Identity } from '../../core/identity.ts';
+import { parseJsonObject } from '../../core/json.ts';
+import { limits } from '../../core/limits.ts';
+import { printable } from '../../core/printable.ts';
+import { isLive, step } from '../../core/session.ts';
+import type { Session } from '../../core/session-record.ts';
+import type { ChannelAccepted, ChannelBody } from '../../wire/control.ts';
+import { readOpen, type Open } from '../../wire/pass.ts';
+import { jsonHash, keyId, signStatement, spkiThumbprint, verifyStatement } from '../../wire/signed.ts';
+import type { AuthorityContext } from '../context.ts';
+import type { LiveLink } from '../gates/gate-book.ts';
+import { StoreConflict, type Stored } from '../store/store.ts';
+import { lockOn, questionOf, wishOfParams } from './session-facts.ts';
+
+interface Facts {
+  readonly stored: Stored<Session>;
+  readonly session: Session;
+  readonly identity: Identity;
+  readonly device: Device;
+  readonly link: LiveLink;
+  readonly open: Open;
+  readonly params: ChannelParams;
+}
+
+/** Channels of one session that ask at the same instant touch the same record: each asks again. */
+const turnsMax = 64;
+
+/** Throws SallyportError; every refusal is on the log first. */
+export async function authorizeChannel(
+  ctx: AuthorityContext,
+  gate: string,
+  body: ChannelBody,
+): Promise<ChannelAccepted> {
+  for (let turn = 1; ; turn += 1) {
+    try {
+      return await authorize(ctx, gate, body);
+    } catch (error) {
+      if (!(error instanceof StoreConflict) || turn === turnsMax) throw error;
+    }
+  }
+}
+
+async function authorize(ctx: AuthorityContext, gate: string, body: ChannelBody): Promise<ChannelAccepted> {
+  const facts = await gather(ctx, gate, body);
+  const decision = await decide(ctx, facts, body.remoteAddress);
+  const session = started(facts.session, ctx.clock.now());
+
+  const { size } = await ctx.store.head();
+  await ctx.store.commit({
+    changes: [{ put: 'session', value: session, rev: facts.stored.rev }],
+    events: [
+      ...(facts.session.state === 'issued' ? [startedEvent(facts)] : []),
+      opened(facts, decision, body.remoteAddress),
+    ],
+  });
+
+  // A lock may have been placed while the commit was under way; it has cut the session already.
+  if (ctx.sessions.get(session.id) === undefined) throw ended(session);
+  ctx.sessions.started(session.id);
+  return {
+    link: facts.link.id,
+    pass: signPass(ctx, facts, size),
+    n: facts.open.n,
+    idleMs: session.idleMs,
+    mustEndAt: session.mustEndAt,
+  };
+}
+
+async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): Promise<Facts> {
+  const id = parseId('ses', body.session);
+  const stored = id === undefined ? undefined : await ctx.store.get('session', id);
+  if (stored === undefined || stored.value.gate !== gate) {
+    throw await refuse(ctx, { code: 'not_found', message: 'there is no such session', gate, session: id });
+  }
+  const session = stored.value;
+  if (!isLive(session.state) || ctx.sessions.get(session.id) === undefined) {
+    throw await refuse(ctx, { ...describe(ended(session)), gate, of: session });
+  }
+  const open = readSignedOpen(body.open);
+  if (open === undefined)
+    throw await refuse(ctx, {
+      code: 'open_signature',
+      message: 'the signed open is not valid',
+      gate,
+      of: session,
+    });
+  const fault = openFault(open, session) ?? paramsFault(open, body.params);
+  if (fault !== undefined) throw await refuse(ctx, { ...fault, gate, of: session });
+  const params = parseParams(parseJsonObject(body.params));
+  if (typeof params === 'string')
+    throw await refuse(ctx, {
+      code: 'invalid',
+      message: `the parameters are not valid: ${params}`,
+      gate,
+      of: session,
+    });
+  if (params.kind !== session.kind || params.user !== session.user) {
+    throw await refuse(ctx, {
+      code: 'pass_params',
+      message: 'the channel asks for something else than its session was opened for',
+      gate,
+      of: session,
+    });
+  }
+  const identity = await ctx.store.get('identity', session.identity);
+  const device = await ctx.store.get('device', session.device);
+  const link = ctx.gates.link(session.link);
+  if (identity === undefined || device === undefined || link === undefined) {
+    throw await refuse(ctx, {
+      code: 'device_offline',
+      message: `"${session.target}" lost its link`,
+      gate,
+      of: session,
+    });
+  }
+  return { stored, session, identity: identity.value, device: device.value, link, open, params };
+}
+
+function readSignedOpen(statement: string): Open | undefined {
+  let key: KeyObject | undefined;
+  const verified = verifyStatement('open', statement, (kid) => {
+    key = openKey(statement);
+    return key !== undefined && keyId(key) === kid ? key : undefined;
+  });
+  if (!verified.ok || key === undefined) return undefined;
+  return readOpen(verified.payload);
+}
+
+/** The key is in the statement itself; what makes it the right one is its thumbprint, checked against cnf. */
+function openKey(statement: string): KeyObject | undefined {
+  const payload = parseJsonObject(Buffer.from(statement.split('.')[0] ?? '', 'base64url').toString('utf8'));
+  const spki = payload?.['spki'];
+  if (typeof spki !== 'string' || spki.length > 256) return undefined;
+  try {
+    const key = createPublicKey({ key: Buffer.from(spki, 'base64url'), format: 'der', type: 'spki' });
+    return key.asymmetricKeyType === 'ec' || key.asymmetricKeyType === 'ed25519' ? key : undefined;
+  } catch {
+    return undefined; // not a key: the caller refuses with open_signature
+  }
+}
+
+interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+function openFault(open: Open, session: Session): Fault | undefined {
+  const key = createPublicKey({ key: Buffer.from(open.spki, 'base64url'), format: 'der', type: 'spki' });
+  if (spkiThumbprint(key) !== session.cnf)
+    return {
+      code: 'open_signature',
+      message: 'the open is signed by another key than the one that opened the session',
+    };
+  if (open.session !== session.id)
+    return { code: 'open_signature', message: 'the open names another session' };
+  if (open.kind !== session.kind || open.target !== session.target)
+    return { code: 'pass_kind', message: 'the open names another kind or target' };
+  if (open.linkNonce !== session.linkNonce)
+    return { code: 'pass_link', message: 'the open names another link' };
+  return undefined;
+}
+
+function paramsFault(open: Open, text: string): Fault | undefined {
+  const value = text.length > limits.paramsMaxBytes ? undefined : parseJsonObject(text);
+  if (value === undefined)
+    return { code: 'invalid', message: 'the parameters are not a JSON object, or too long' };
+  const params = parseParams(value);
+  if (typeof params === 'string')
+    return { code: 'invalid', message: `the parameters are not valid: ${params}` };
+  return jsonHash(paramsToJson(params)) === open.paramsHash
+    ? undefined
+    : { code: 'pass_params', message: 'the parameters are not the ones that the operator signed' };
+}
+
+async function decide(
+  ctx: AuthorityContext,
+  facts: Facts,
+  sourceIp: string,
+): Promise<Extract<Decision, { outcome: 'allow' }>> {
+  const { session, identity, device } = facts;
+  const now = ctx.clock.now();
+  const lock = lockOn(ctx, identity, device);
+  if (lock !== undefined) {
+    throw await refuse(ctx, {
+      code: 'locked',
+      message: `"${session.target}" is locked: ${printable(lock.reason)}`,
+      gate: session.gate,
+      of: session,
+    });
+  }
+  if (now >= session.mustEndAt || (session.state === 'issued' && now > session.startBy)) {
+    throw await refuse(ctx, {
+      code: 'pass_expired',
+      message: 'the session has run out',
+      gate: session.gate,
+      of: session,
+    });
+  }
+  const decision = ctx.policy.decide(
+    questionOf(wishOfParams(facts.params, { identity, device, sourceIp }), now),
+  );
+  if (decision.outcome === 'allow') return decision;
+  throw await refuse(ctx, {
+    code: 'denied',
+    message: `policy does not let you ${facts.params.kind} this on "${session.target}"`,
+    gate: session.gate,
+    of: session,
+    help: decision.help,
+  });
+}
+
+function started(session: Session, now: number): Session {
+  const counted = { ...session, channels: session.channels + 1 };
+  if (session.state !== 'issued') return counted;
+  const connecting: Session = { ...counted, ...step(counted, { type: 'connect' }, now) };
+  return { ...connecting, ...step(connecting, { type: 'activate' }, now) };
+}
+
+function signPass(ctx: AuthorityContext, facts: Facts, logSize: number): string {
+  const { session, open, link } = facts;
+  const now = ctx.clock.now();
+  return signStatement(
+    'pass',
+    {
+      device: session.device,
+      kind: session.kind,
+      target: session.target,
+      paramsHash: open.paramsHash,
+      identity: session.identity,
+      name: facts.identity.name,
+      session: session.id,
+      n: open.n,
+      cnf: session.cnf,
+      via: 'operator',
+      linkNonce: session.linkNonce,
+      leaseSeq: link.leaseSeq,
+      issuedAt: now,
+      startBy: now + limits.startWithinMs,
+      mustEndAt: session.mustEndAt,
+      idleMs: session.idleMs,
+      stateEpoch: ctx.broker.stateEpoch,
+      logSize,
+    },
+    ctx.pki.passSigner,
+  );
+}
+
+function startedEvent({ session, identity }: Facts): EventDraft {
+  return {
+    type: 'session.started',
+    actor: { kind: identity.kind, id: identity.id },
+    outcome: 'success',
+    identity: session.identity,
+    device: session.device,
+    session: session.id,
+    link: session.link,
+    body: { target: session.target, kind: session.kind },
+  };
+}
+
+function opened(
+  facts: Facts,
+  decision: Extract<Decision, { outcome: 'allow' }>,
+  sourceIp: string,
+): EventDraft {
+  const { session, identity, params } = facts;
+  return {
+    type: 'channel.opened',
+    actor: { kind: identity.kind, id: identity.id },
+    outcome: 'success',
+    identity: identity.id,
+    device: session.device,
+    session: session.id,
+    link: session.link,
+    policy: decision.revision,
+    policies: decision.policies,
+    body: {
+      name: identity.name,
+      target: session.target,
+      kind: params.kind,
+      n: facts.open.n,
+      sourceIp,
+      ...(params.user === undefined ? {} : { user: params.user }),
+      ...(params.kind === 'exec' ? { argv: params.argv } : {}),
+    },
+  };
+}
+
+function ended(session: Session): SallyportError {
+  return new SallyportError('pass_expired', `the session on "${session.target}" has ended`, {
+    next: 'open a new one',
+  });
+}
+
+function describe(error: SallyportError): Fault {
+  return { code: error.code, message: error.message };
+}
+
+interface Refusal extends Fault {
+  readonly gate: string;
+  readonly session?: ReturnType<typeof parseId<'ses'>>;
+  readonly of?: Session;
+  readonly help?: readonly string[];
+}
+
+async function refuse(ctx: AuthorityContext, refusal: Refusal): Promise<SallyportError> {
+  const session = refusal.of;
+  await ctx.store.commit({
+    changes: [],
+    events: [
+      {
+        type: 'channel.refused',
+        actor: { kind: 'gate', id: refusal.gate },
+        outcome: 'denied',
+        code: refusal.code,
+        ...(session === undefined
+          ? {}
+          : { identity: session.identity, device: session.device, session: session.id }),
+        ...(refusal.session === undefined || session !== undefined ? {} : { session: refusal.session }),
+        body: { why: refusal.message },
+      },
+    ],
+  });
+  return new SallyportError(
+    refusal.code,
+    refusal.message,
+    refusal.help === undefined ? {} : { help: refusal.help },
+  );
+}

@@ -1,0 +1,89 @@
+// Ending sessions. The cut acts first and cannot fail: orders to the gates, new leases to the devices.
+// What it means for the record follows, through the store's reserve when the disk is full (design 1.4).
+
+import type { EndReason } from '../../core/end-reason.ts';
+import type { EventActor, EventDraft } from '../../core/event.ts';
+import type { SessionId } from '../../core/ids.ts';
+import { canStep, step } from '../../core/session.ts';
+import type { Session } from '../../core/session-record.ts';
+import type { AuthorityContext } from '../context.ts';
+import type { LiveLink } from '../gates/gate-book.ts';
+import type { Change } from '../store/store.ts';
+import { sendLease } from './leases.ts';
+import type { LiveSession } from './live-sessions.ts';
+
+export interface End {
+  readonly reason: EndReason;
+  readonly by: EventActor;
+  /** In words, for the session's own operator and the log: a lock's reason, who ended it. */
+  readonly detail?: string;
+}
+
+/** Stops the bytes of these sessions, now. Returns those that were live. Synchronous on purpose. */
+export function cutNow(
+  ctx: AuthorityContext,
+  ids: Iterable<SessionId>,
+  reason: EndReason,
+): readonly LiveSession[] {
+  const cut: LiveSession[] = [];
+  const links = new Set<LiveLink>();
+  for (const id of ids) {
+    const live = ctx.sessions.remove(id);
+    if (live === undefined) continue;
+    ctx.gates.send(live.gate, { type: 'cut', session: id, reason });
+    const link = ctx.gates.link(live.link);
+    if (link?.sessions.delete(id) === true) links.add(link);
+    cut.push(live);
+  }
+  for (const link of links) sendLease(ctx, link);
+  return cut;
+}
+
+export interface Ending {
+  readonly changes: readonly Change[];
+  readonly events: readonly EventDraft[];
+}
+
+/** What the ends of these sessions change in the store, and the events that go with it. */
+export async function recordEnds(
+  ctx: AuthorityContext,
+  cut: readonly LiveSession[],
+  end: End,
+): Promise<Ending> {
+  const changes: Change[] = [];
+  const events: EventDraft[] = [];
+  for (const live of cut) {
+    const stored = await ctx.store.get('session', live.id);
+    if (stored === undefined || !canStep(stored.value.state, 'end')) continue;
+    const session = ended(stored.value, end, ctx.clock.now());
+    changes.push({ put: 'session', value: session });
+    events.push({
+      type: 'session.ended',
+      actor: end.by,
+      outcome: 'success',
+      code: end.reason,
+      identity: session.identity,
+      device: session.device,
+      session: session.id,
+      body: {
+        target: session.target,
+        bytesUp: session.bytesUp,
+        bytesDown: session.bytesDown,
+        channels: session.channels,
+        ...(end.detail === undefined ? {} : { detail: end.detail }),
+      },
+    });
+  }
+  return { changes, events };
+}
+
+/** Nothing was opened: there is nothing to tear down, so the session is closed at once. */
+function ended(session: Session, end: End, now: number): Session {
+  const terminating: Session = {
+    ...session,
+    ...step(session, { type: 'end', reason: end.reason }, now),
+    ...(end.detail === undefined ? {} : { endDetail: end.detail }),
+  };
+  if (session.channels > 0) return { ...terminating, teardown: 'pending' };
+  return { ...terminating, ...step(terminating, { type: 'close' }, now) };
+}

@@ -1,0 +1,121 @@
+// The sessions in which a byte may move, in memory: what a lock is matched against, which link leases
+// them, and the timers that end them. A copy of what the store says, rebuilt from it at start, so that a
+// cut never waits for a read.
+
+import type { Clock } from '../../platform/clock.ts';
+import type { DeviceId, IdentityId, LinkId, ServiceId, SessionId } from '../../core/ids.ts';
+import type { LockSubject } from '../../core/lock.ts';
+import type { Session } from '../../core/session-record.ts';
+
+export interface LiveSession {
+  readonly id: SessionId;
+  readonly identity: IdentityId;
+  readonly owner?: IdentityId;
+  readonly device: DeviceId;
+  readonly service?: ServiceId;
+  readonly link: LinkId;
+  readonly gate: string;
+  readonly mustEndAt: number;
+}
+
+export type Expiry = 'start' | 'deadline';
+
+interface Entry {
+  readonly session: LiveSession;
+  cancelStart: () => void;
+  readonly cancelDeadline: () => void;
+}
+
+export class LiveSessions {
+  readonly #clock: Clock;
+  readonly #entries = new Map<SessionId, Entry>();
+  readonly #perIdentity = new Map<IdentityId, number>();
+  #onExpiry: (session: SessionId, expiry: Expiry) => void = () => undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Who is told when a session did not start in time or reached its end. Set once, in assemble.ts. */
+  onExpiry(listener: (session: SessionId, expiry: Expiry) => void): void {
+    this.#onExpiry = listener;
+  }
+
+  add(session: Session, owner?: IdentityId): LiveSession {
+    const live: LiveSession = {
+      id: session.id,
+      identity: session.identity,
+      ...(owner === undefined ? {} : { owner }),
+      device: session.device,
+      ...(session.service === undefined ? {} : { service: session.service }),
+      link: session.link,
+      gate: session.gate,
+      mustEndAt: session.mustEndAt,
+    };
+    const now = this.#clock.now();
+    const start =
+      session.state === 'issued'
+        ? this.#clock.setTimer(Math.max(0, session.startBy - now), () => this.#onExpiry(live.id, 'start'))
+        : undefined;
+    const deadline = this.#clock.setTimer(Math.max(0, session.mustEndAt - now), () =>
+      this.#onExpiry(live.id, 'deadline'),
+    );
+    this.#entries.set(live.id, {
+      session: live,
+      cancelStart: () => start?.cancel(),
+      cancelDeadline: () => deadline.cancel(),
+    });
+    this.#perIdentity.set(live.identity, this.countOf(live.identity) + 1);
+    return live;
+  }
+
+  get(id: SessionId): LiveSession | undefined {
+    return this.#entries.get(id)?.session;
+  }
+
+  /** Its first channel came: the start-by timer is off. */
+  started(id: SessionId): void {
+    this.#entries.get(id)?.cancelStart();
+  }
+
+  /** Forgets it and its timers. Undefined when it was not live: somebody else is ending it. */
+  remove(id: SessionId): LiveSession | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(id);
+    entry.cancelStart();
+    entry.cancelDeadline();
+    const left = this.countOf(entry.session.identity) - 1;
+    if (left > 0) this.#perIdentity.set(entry.session.identity, left);
+    else this.#perIdentity.delete(entry.session.identity);
+    return entry.session;
+  }
+
+  countOf(identity: IdentityId): number {
+    return this.#perIdentity.get(identity) ?? 0;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  all(): readonly LiveSession[] {
+    return [...this.#entries.values()].map((entry) => entry.session);
+  }
+
+  matching(matches: (subject: LockSubject) => boolean): readonly SessionId[] {
+    const found: SessionId[] = [];
+    for (const { session } of this.#entries.values()) if (matches(subjectOf(session))) found.push(session.id);
+    return found;
+  }
+}
+
+export function subjectOf(session: LiveSession): LockSubject {
+  return {
+    identity: session.identity,
+    owner: session.owner,
+    device: session.device,
+    service: session.service,
+    session: session.id,
+  };
+}

@@ -1,0 +1,56 @@
+// A device that never says how it tore a session down: after 24 h the session closes `unconfirmed`, and
+// the log says so (design section 6). Looked for once a minute.
+
+import { limits } from '../../core/limits.ts';
+import { canStep, step } from '../../core/session.ts';
+import type { Session } from '../../core/session-record.ts';
+import type { AuthorityContext } from '../context.ts';
+import { updateRecord, type RecordChange } from '../store/update-record.ts';
+
+export function startReceiptWatch(ctx: AuthorityContext): () => void {
+  let timer = ctx.clock.setTimer(limits.receiptSweepMs, sweep);
+  function sweep(): void {
+    closeUnconfirmed(ctx).catch((error: unknown) =>
+      ctx.log.error({ err: error }, 'could not close sessions without receipt'),
+    );
+    timer = ctx.clock.setTimer(limits.receiptSweepMs, sweep);
+  }
+  return () => timer.cancel();
+}
+
+export async function closeUnconfirmed(ctx: AuthorityContext): Promise<void> {
+  const before = ctx.clock.now() - limits.receiptWaitMs;
+  let after: string | undefined;
+  do {
+    const page = await ctx.store.list(
+      'session',
+      { awaitsReceipt: true },
+      after === undefined ? {} : { after },
+    );
+    for (const { value } of page.items) {
+      if ((value.endedAt ?? ctx.clock.now()) > before) continue;
+      await updateRecord(ctx.store, { kind: 'session', id: value.id }, (session) =>
+        session.teardown === 'pending' ? unconfirmed(ctx, session) : undefined,
+      );
+    }
+    after = page.next;
+  } while (after !== undefined);
+}
+
+function unconfirmed(ctx: AuthorityContext, session: Session): RecordChange<'session'> {
+  const life = canStep(session.state, 'close') ? step(session, { type: 'close' }, ctx.clock.now()) : session;
+  return {
+    value: { ...session, ...life, teardown: 'unconfirmed' },
+    events: [
+      {
+        type: 'teardown.unconfirmed',
+        actor: { kind: 'system', id: 'authority' },
+        outcome: 'failure',
+        identity: session.identity,
+        device: session.device,
+        session: session.id,
+        body: { target: session.target },
+      },
+    ],
+  };
+}

@@ -1,0 +1,98 @@
+// Use-case: a device delivers its signed teardown receipt. The session closes; what the device says it
+// left behind is on the log. A receipt may come more than once: the first one counts.
+
+import { createPublicKey } from 'node:crypto';
+import type { EventDraft } from '../../core/event.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { parseId } from '../../core/ids.ts';
+import { canStep, isLive, step } from '../../core/session.ts';
+import type { Session } from '../../core/session-record.ts';
+import { readReceipt, type Receipt } from '../../wire/receipt.ts';
+import { keyId, verifyStatement } from '../../wire/signed.ts';
+import type { AuthorityContext, Caller } from '../context.ts';
+import type { EndReason } from '../../core/end-reason.ts';
+import { endSession } from './end-session.ts';
+import { updateRecord } from '../store/update-record.ts';
+
+export async function receiveReceipt(
+  ctx: AuthorityContext,
+  caller: Caller,
+  statement: string,
+): Promise<void> {
+  const receipt = await readSigned(ctx, caller, statement);
+  const id = parseId('ses', receipt.session);
+  const stored = id === undefined ? undefined : await ctx.store.get('session', id);
+  if (id === undefined || stored === undefined || stored.value.device !== caller.id) {
+    throw new SallyportError('not_found', 'there is no such session on this device');
+  }
+  // The device ended it first: by its own clock, or because its link went away.
+  if (isLive(stored.value.state)) {
+    await endSession(ctx, { session: id, reason: reasonOf(receipt), by: { kind: 'device', id: caller.id } });
+  }
+  await updateRecord(ctx.store, { kind: 'session', id }, (session) =>
+    session.teardown === 'pending' || canStep(session.state, 'close')
+      ? { value: close(session, ctx.clock.now()), events: [confirmed(session, receipt, statement)] }
+      : undefined,
+  );
+}
+
+async function readSigned(ctx: AuthorityContext, caller: Caller, statement: string): Promise<Receipt> {
+  const device = await ctx.store.get('device', caller.id);
+  if (device === undefined) throw new SallyportError('not_found', 'there is no such device');
+  const key = createPublicKey({
+    key: Buffer.from(device.value.publicKey, 'base64url'),
+    format: 'der',
+    type: 'spki',
+  });
+  const verified = verifyStatement('receipt', statement, (kid) => (kid === keyId(key) ? key : undefined));
+  const receipt = verified.ok ? readReceipt(verified.payload) : undefined;
+  if (receipt === undefined || receipt.device !== caller.id) {
+    throw new SallyportError('invalid', 'the receipt is not signed by this device or not readable');
+  }
+  return receipt;
+}
+
+function reasonOf(receipt: Receipt): EndReason {
+  switch (receipt.cause) {
+    case 'finished':
+      return 'exit';
+    case 'idle':
+      return 'idle';
+    case 'deadline':
+      return 'deadline';
+    case 'not_leased':
+    case 'lease_expired':
+    case 'link_lost':
+    case 'agent_stopped':
+    case 'agent_restarted':
+      return 'device_gone';
+    default:
+      return receipt.cause satisfies never;
+  }
+}
+
+function close(session: Session, now: number): Session {
+  const life = canStep(session.state, 'close') ? step(session, { type: 'close' }, now) : session;
+  return { ...session, ...life, teardown: 'confirmed' };
+}
+
+function confirmed(session: Session, receipt: Receipt, statement: string): EventDraft {
+  const isClean = receipt.processesLeft === 0 && receipt.socketsLeft === 0;
+  return {
+    type: 'teardown.confirmed',
+    actor: { kind: 'device', id: session.device },
+    outcome: isClean ? 'success' : 'failure',
+    code: receipt.cause,
+    identity: session.identity,
+    device: session.device,
+    session: session.id,
+    body: {
+      method: receipt.method,
+      processesLeft: receipt.processesLeft,
+      socketsLeft: receipt.socketsLeft,
+      channels: receipt.channels,
+      endedAt: new Date(receipt.endedAt).toISOString(),
+      receipt: statement,
+    },
+  };
+}

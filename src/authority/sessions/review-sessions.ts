@@ -1,0 +1,23 @@
+// Use-case: something that decisions rest on has changed (a policy, a role, an identity): every live
+// session is decided again, and those that would not be opened now are cut.
+
+import type { AuthorityContext } from '../context.ts';
+import type { SessionId } from '../../core/ids.ts';
+import { endSessions } from './end-session.ts';
+import { questionOf, wishOfSession } from './session-facts.ts';
+
+export async function reviewSessions(ctx: AuthorityContext): Promise<void> {
+  const lost: SessionId[] = [];
+  for (const live of ctx.sessions.all()) {
+    const session = await ctx.store.get('session', live.id);
+    const identity = await ctx.store.get('identity', live.identity);
+    const device = await ctx.store.get('device', live.device);
+    if (session === undefined || identity === undefined || device === undefined) {
+      lost.push(live.id);
+      continue;
+    }
+    const wish = wishOfSession(session.value, identity.value, device.value);
+    if (ctx.policy.decide(questionOf(wish, ctx.clock.now())).outcome === 'deny') lost.push(live.id);
+  }
+  await endSessions(ctx, lost, { reason: 'policy', by: { kind: 'system', id: 'authority' } });
+}
