@@ -49,7 +49,11 @@ export const limits = {
   gateCutOffAfterMs: 15_000,
   leaseIntervalMs: 10_000,
   leaseLifeMs: 30_000,
+  /** From hello to welcome on the agent: a longer delay is a gate that plays with time. */
+  welcomeWithinMs: 30_000,
   controlRequestTimeoutMs: 10_000,
+  /** A gate without its authority asks for it this often: the socket is on the same machine. */
+  controlReconnectMs: 100,
   /** Unsent orders of a gate that does not read: beyond it the gate is given up. */
   ordersQueueMaxBytes: 16 * 1024 * 1024,
 
@@ -76,6 +80,13 @@ export const limits = {
   /** After a hang-up a shell's processes get this long before SIGKILL. */
   terminateGraceMs: 200,
   teardownDeadlineMs: 5_000,
+  /** Sessions on one device at a time. */
+  sessionsPerDeviceMax: 1_000,
+  /** Teardown receipts kept on the device until the broker took them; the oldest go first. */
+  receiptsSpooledMax: 1_000,
+  receiptRetryMs: 30_000,
+  /** What a channel may hold of a command's stdin that the command does not read. */
+  stdinHeldMaxBytes: 256 * 1024,
 
   /** Credentials. */
   enrollmentLifeMs: 60 * 60_000,
@@ -86,6 +97,9 @@ export const limits = {
   issuingCaLifeMs: 365 * 24 * 60 * 60_000,
   rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
   keysetLifeMs: 90 * 24 * 60 * 60_000,
+  /** Renewal of a device certificate that failed: first and longest wait before the next try. */
+  renewalRetryMinMs: 5_000,
+  renewalRetryMaxMs: 5 * 60_000,
   /** Certificates start this much in the past, for clocks a little behind. */
   certificateBackdateMs: 60_000,
   /** A P-256 request is 270 bytes of PEM; a client that adds names and extensions still fits. */
@@ -111,6 +125,18 @@ export const limits = {
   apiPageMax: 1_000,
   idempotencyKeepMs: 24 * 60 * 60_000,
   apiRequestTimeoutMs: 30_000,
+  apiKeepAliveMs: 60_000,
+  apiConnectionsMax: 2_048,
+  /** Longest PROXY protocol v1 line, by its specification. */
+  proxyLineMaxBytes: 107,
+  idempotencyKeyMaxLength: 128,
+  /** Writes that wait for their turn at a door that lets in one at a time. */
+  turnsWaitingMax: 256,
+  /** Addresses that a rate limit remembers at once. */
+  addressesTrackedMax: 4_096,
+  /** Refusals written as events one by one; more are counted, and the count is one event a minute. */
+  refusalEventsPerAddressPerMinute: 10,
+  refusalEventsPerMinute: 120,
 
   /** Names typed by people. */
   nameMaxLength: 63,
