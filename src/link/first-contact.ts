@@ -1,0 +1,97 @@
+// First contact with a broker of which only the root's fingerprint is known (docs/protocol.md, "Tokens"):
+// connect without trusting, take the chain, check it, hang up. Nothing is sent on this connection; the
+// caller connects again with the root pinned. Shared by `agent join` and `login`.
+
+import { connect } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
+import { SallyportError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { presentedChain, verifyFirstContact, type ChainFault } from '../wire/chain.ts';
+import { parseAddress, serverName } from './address.ts';
+import { describeTlsFault } from './tls-fault.ts';
+
+export interface KnownBroker {
+  /** PEM, to be pinned. */
+  readonly root: string;
+  readonly trustDomain: string;
+  readonly env: string;
+}
+
+export interface FirstContactOptions {
+  readonly address: string;
+  readonly rootFingerprint: string;
+  /** Unix ms, the local clock. */
+  readonly now: number;
+  readonly timeoutMs?: number;
+}
+
+/** Throws SallyportError with words when the broker is not the one of the token, or cannot be reached. */
+export async function firstContact(options: FirstContactOptions): Promise<KnownBroker> {
+  const chain = await chainOf(options.address, options.timeoutMs ?? limits.tlsHandshakeTimeoutMs);
+  const { rootFingerprint, now } = options;
+  const answer = verifyFirstContact(chain, { rootFingerprint, now, kind: 'authority' });
+  if (!answer.ok) throw faultWords(answer.fault, options.address);
+  return {
+    root: answer.root.toString(),
+    trustDomain: answer.peer.trustDomain,
+    env: answer.peer.env,
+  };
+}
+
+function chainOf(address: string, timeoutMs: number): Promise<readonly X509Certificate[]> {
+  const { host, port } = parseAddress(address);
+  return new Promise((resolve, reject) => {
+    // INVARIANT: this socket trusts nobody, and nothing is ever written to it.
+    const socket = connect({
+      host,
+      port,
+      servername: serverName(host),
+      ALPNProtocols: ['http/1.1'],
+      minVersion: 'TLSv1.3',
+      rejectUnauthorized: false,
+    });
+    const deadline = setTimeout(
+      () => socket.destroy(new SallyportError('unavailable', `"${address}" did not answer in time`)),
+      timeoutMs,
+    );
+    socket.once('secureConnect', () => {
+      resolve(presentedChain(socket));
+      socket.destroy();
+    });
+    socket.once('error', (error) => reject(describeTlsFault(error, address)));
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      reject(describeTlsFault(new Error('closed during the handshake'), address));
+    });
+  });
+}
+
+function faultWords(fault: ChainFault, address: string): SallyportError {
+  const clock = 'set the clock here and on the broker, then try again';
+  switch (fault) {
+    case 'wrong_root':
+      return new SallyportError(
+        'unauthenticated',
+        `"${address}" is not the broker that made this token: its root has another fingerprint`,
+        { next: 'check the address; if it is right, somebody may stand in between: do not go on' },
+      );
+    case 'not_yet_valid':
+      return new SallyportError(
+        'unavailable',
+        `the certificate of "${address}" is not valid yet: the clock here is behind, or the broker's ahead`,
+        { next: clock },
+      );
+    case 'expired':
+      return new SallyportError(
+        'unavailable',
+        `the certificate of "${address}" has expired: the clock here is ahead, or the broker's is behind`,
+        { next: clock },
+      );
+    default:
+      return new SallyportError(
+        'unauthenticated',
+        `"${address}" shows a certificate chain that is not a broker's (${fault})`,
+        { next: 'check that the address is a Sallyport broker' },
+      );
+  }
+}
