@@ -42,6 +42,7 @@ const byErrno: Readonly<Record<string, { code: FileFaultCode; why: string; next:
     next: 'mount it writable, or choose another directory',
   },
   ENOTDIR: { code: 'wrong_type', why: 'a part of the path is no directory', next: 'choose another path' },
+  ENOENT: { code: 'io', why: 'its directory is not there', next: 'create the directory, or check the path' },
   EISDIR: { code: 'wrong_type', why: 'it is a directory', next: 'choose another path' },
   ELOOP: { code: 'wrong_type', why: 'too many symbolic links', next: 'choose another path' },
 };

@@ -1,7 +1,7 @@
 // Files that must survive a power cut or stay private: directories 0700, keys 0600 and refused when
 // looser (negative test L20), writes that are there whole or not at all. Faults carry words.
 
-import { constants, closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { constants, closeSync, fstatSync, openSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -27,6 +27,15 @@ export async function ensurePrivateDir(path: string): Promise<void> {
   }
   if (!stats.isDirectory()) throw wrongType(path, 'a directory');
   refuseLoose(path, stats, '700');
+}
+
+/** Whether the directory is there; refuses one that others may enter or own. */
+export function hasPrivateDirSync(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return false;
+  if (!stats.isDirectory()) throw wrongType(path, 'a directory');
+  refuseLoose(path, stats, '700');
+  return true;
 }
 
 /** The content, or undefined when there is no such file. Refuses a mode looser than 0600. */
