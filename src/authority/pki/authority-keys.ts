@@ -126,7 +126,7 @@ async function findRoot(work: Work, hasKeyset: boolean): Promise<Root> {
   if (work.now < certificate.validFromDate.getTime()) {
     throw new SallyportError(
       'internal',
-      `this machine's clock says ${day(work.now)}, before the root was made (${day(certificate.validFromDate.getTime())})`,
+      `this machine's clock says ${minute(work.now)}, before the root was made (${minute(certificate.validFromDate.getTime())})`,
       { next: 'set the clock, then start again' },
     );
   }
@@ -249,4 +249,8 @@ function isIssuedBy(certificate: X509Certificate, root: X509Certificate): boolea
 
 function day(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
+}
+
+function minute(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16)}Z`;
 }
