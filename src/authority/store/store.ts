@@ -8,6 +8,9 @@ import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { Session } from '../../core/session-record.ts';
+import type { Leaf } from '../../wire/audit-leaf.ts';
+
+export type { Leaf } from '../../wire/audit-leaf.ts';
 
 /** A remembered answer to a write that carried an Idempotency-Key. */
 export interface IdempotentAnswer {
@@ -67,7 +70,12 @@ export interface Filters {
   readonly device: { readonly name?: string; readonly spki?: string; readonly owner?: string };
   readonly policy: { readonly number?: number };
   readonly lock: { readonly all?: true };
-  readonly session: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
+  readonly session: {
+    readonly live?: boolean;
+    /** teardown is pending */ readonly awaitsReceipt?: boolean;
+    readonly identity?: string;
+    readonly device?: string;
+  };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }
@@ -86,27 +94,16 @@ export interface Listed<T> {
   readonly next?: string;
 }
 
+/** Combined with AND. */
 export interface EventFilter {
   readonly types?: readonly string[];
+  /** Events about this identity, and those where it acted. `device` likewise. */
   readonly identity?: string;
   readonly device?: string;
   readonly session?: string;
   /** RFC 3339 bounds, inclusive and exclusive. */
   readonly from?: string;
   readonly until?: string;
-}
-
-/** One line of the log with what a verifier needs (docs/audit.md). Hashes are base64url SHA-256. */
-export interface Leaf {
-  readonly seq: number;
-  /** RFC 8785 text of the envelope, with `bodyHash`: exactly what was hashed. */
-  readonly envelope: string;
-  /** 32 random bytes, base64url; absent once the body was erased. */
-  readonly salt?: string;
-  /** RFC 8785 text; absent once erased. */
-  readonly body?: string;
-  readonly leafHash: string;
-  readonly chainHash: string;
 }
 
 export class StoreConflict extends Error {
@@ -137,11 +134,14 @@ export interface Store {
   /**
    * For cuts only: like commit, but when the store cannot be written it is kept in the preallocated
    * reserve and this resolves all the same. While the reserve holds anything, `commit` rejects with
-   * StoreUnavailable until it has been replayed, in order.
+   * StoreUnavailable until it has been replayed, in order; reads of records already answer the new state.
+   * Rejects with StoreConflict only. Unique fields are not looked at while the store cannot be written: a
+   * cut must not take one.
    */
   commitCut(commit: Commit): Promise<void>;
 
   get<K extends RecordKind>(kind: K, id: string): Promise<Stored<Records[K]> | undefined>;
+  /** The newest match. */
   find<K extends RecordKind>(kind: K, filter: Filters[K]): Promise<Stored<Records[K]> | undefined>;
   list<K extends RecordKind>(kind: K, filter: Filters[K], page?: Page): Promise<Listed<Records[K]>>;
   count<K extends RecordKind>(kind: K, filter: Filters[K]): Promise<number>;
@@ -155,7 +155,10 @@ export interface Store {
   leaves(fromSeq: number, limit: number): Promise<readonly Leaf[]>;
   /** Number of leaves and the hash that ends the chain. */
   head(): Promise<{ readonly size: number; readonly chainHash: string }>;
-  /** Called after each commit, with the events just written, in order. Returns the unsubscriber. */
+  /**
+   * Called after each commit, once durable, with the events just written, in order of seq. A listener that
+   * throws is reported to the log and called again. Returns the unsubscriber.
+   */
   onEvents(listener: (events: readonly AuditEvent[]) => void): () => void;
 
   /** Writes what is queued, closes the files. Idempotent. */

@@ -1,0 +1,105 @@
+// The schema, step by step. A step that has been released is never edited; the next one is added below it.
+// Names sort in order. A database with a step that is not here comes from a newer version and is refused.
+
+import { sql, type Kysely } from 'kysely';
+import { Migrator, type Migration } from 'kysely/migration';
+import { SallyportError } from '../../core/errors.ts';
+
+const first: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'identity', { text: ['name'], unique: ['name'] });
+    await recordTable(db, 'credential', { text: ['holder', 'spki', 'serial'], unique: ['serial'] });
+    await recordTable(db, 'enrollment', { text: ['token_hash'], unique: ['token_hash'] });
+    await recordTable(db, 'device', { text: ['name', 'spki', 'owner'], unique: ['name', 'spki'] });
+    await recordTable(db, 'policy', { integer: ['number'], unique: ['number'] });
+    await recordTable(db, 'lock', {});
+    await recordTable(db, 'session', { integer: ['live'], text: ['identity', 'device'] });
+    await recordTable(db, 'answer', {});
+    await recordTable(db, 'setting', {});
+    await leafTable(db);
+    await db.schema
+      .createTable('mark')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('value', 'integer', (column) => column.notNull())
+      .execute();
+  },
+};
+
+export const migrations: Readonly<Record<string, Migration>> = { '0001_records_and_log': first };
+
+export interface Steps {
+  readonly known?: Readonly<Record<string, Migration>>;
+  /** For words: which database it is. */
+  readonly name: string;
+}
+
+/** Brings the schema up to this version. Throws SallyportError `store_unavailable` on a newer one. */
+export async function migrate<T>(db: Kysely<T>, { known = migrations, name }: Steps): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve({ ...known }) } });
+  const foreign = (await executedSteps(db)).findLast((step) => !Object.hasOwn(known, step));
+  if (foreign !== undefined) {
+    const newest = Object.keys(known).sort().at(-1) ?? 'none';
+    throw new SallyportError(
+      'store_unavailable',
+      `the database "${name}" was written by a newer version: its schema is at "${foreign}", this version knows "${newest}"`,
+      { next: 'run that newer version, or restore a backup that was made before it' },
+    );
+  }
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** Names of the steps that the database has taken, in order. */
+export async function executedSteps<T>(db: Kysely<T>): Promise<readonly string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+  return rows.map((row) => row.name);
+}
+
+interface RecordColumns {
+  readonly text?: readonly string[];
+  readonly integer?: readonly string[];
+  readonly unique?: readonly string[];
+}
+
+async function recordTable(db: Kysely<unknown>, name: string, columns: RecordColumns): Promise<void> {
+  const { text = [], integer = [], unique = [] } = columns;
+  let table = db.schema
+    .createTable(name)
+    // Auto-increment: a place is never given twice, also after a delete.
+    .addColumn('place', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', 'text', (column) => column.notNull().unique())
+    .addColumn('rev', 'integer', (column) => column.notNull())
+    .addColumn('value', 'text', (column) => column.notNull());
+  for (const column of text) table = table.addColumn(column, 'text', (built) => built.notNull());
+  for (const column of integer) table = table.addColumn(column, 'integer', (built) => built.notNull());
+  await table.execute();
+  for (const column of [...text, ...integer]) {
+    const index = db.schema.createIndex(`${name}_${column}`).on(name).column(column);
+    await (unique.includes(column) ? index.unique() : index).execute();
+  }
+}
+
+async function leafTable(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('leaf')
+    .addColumn('seq', 'integer', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.notNull().unique())
+    .addColumn('time', 'text', (column) => column.notNull())
+    .addColumn('type', 'text', (column) => column.notNull())
+    .addColumn('actor', 'text', (column) => column.notNull())
+    .addColumn('identity', 'text')
+    .addColumn('device', 'text')
+    .addColumn('session', 'text')
+    .addColumn('envelope', 'text', (column) => column.notNull())
+    .addColumn('salt', 'text')
+    .addColumn('body', 'text')
+    .addColumn('leaf_hash', 'text', (column) => column.notNull())
+    .addColumn('chain_hash', 'text', (column) => column.notNull())
+    .execute();
+  for (const column of ['time', 'type', 'actor', 'identity', 'device', 'session']) {
+    // With seq behind it, a narrowed list comes out of the index in order.
+    await db.schema.createIndex(`leaf_${column}`).on('leaf').columns([column, 'seq']).execute();
+  }
+}

@@ -1,0 +1,76 @@
+// Which fields of a record are columns: those that a filter may name and those that must be unique. The
+// value itself is kept whole, as JSON; the columns are only its index. One table, for every store body.
+
+import { isLive } from '../../core/session.ts';
+import type { Filters, RecordKind, Records } from './store.ts';
+
+export const columnNames = [
+  'name',
+  'holder',
+  'spki',
+  'serial',
+  'token_hash',
+  'owner',
+  'number',
+  'live',
+  'identity',
+  'device',
+] as const;
+export type ColumnName = (typeof columnNames)[number];
+export type ColumnValue = string | number;
+/** What a column holds. */
+export type ColumnType<C extends ColumnName> = C extends 'number' | 'live' ? number : string;
+export type Columns = { readonly [C in ColumnName]?: ColumnType<C> };
+
+interface Shape<T> {
+  readonly columns: (value: T) => Columns;
+  readonly unique: readonly ColumnName[];
+}
+
+const noColumns = { columns: () => ({}), unique: [] } as const;
+
+const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
+  identity: { columns: ({ name }) => ({ name }), unique: ['name'] },
+  credential: { columns: ({ holder, spki, serial }) => ({ holder, spki, serial }), unique: ['serial'] },
+  enrollment: { columns: ({ tokenHash }) => ({ token_hash: tokenHash }), unique: ['token_hash'] },
+  device: { columns: ({ name, spki, owner }) => ({ name, spki, owner }), unique: ['name', 'spki'] },
+  policy: { columns: ({ number }) => ({ number }), unique: ['number'] },
+  lock: noColumns,
+  session: {
+    columns: ({ state, identity, device }) => ({ live: isLive(state) ? 1 : 0, identity, device }),
+    unique: [],
+  },
+  answer: noColumns,
+  setting: noColumns,
+};
+
+export const recordKinds = Object.keys(shapes) as readonly RecordKind[];
+
+export function columnsOf<K extends RecordKind>(kind: K, value: Records[K]): Columns {
+  return shapes[kind].columns(value);
+}
+
+export function uniqueColumns(kind: RecordKind): readonly ColumnName[] {
+  return shapes[kind].unique;
+}
+
+/** What a filter demands of the columns: all of it must hold. */
+export type Condition = readonly [column: ColumnName, value: ColumnValue];
+
+export function conditionsOf(filter: Filters[RecordKind]): readonly Condition[] {
+  const conditions: Condition[] = [];
+  for (const [field, value] of Object.entries(filter) as [string, unknown][]) {
+    if (value === undefined || field === 'all') continue;
+    const column = field === 'tokenHash' ? 'token_hash' : columnNames.find((name) => name === field);
+    // A filter that is not understood must not widen the answer.
+    if (column === undefined) throw new TypeError(`no record can be found by "${field}"`);
+    if (typeof value === 'boolean') conditions.push([column, value ? 1 : 0]);
+    else if (typeof value === 'string' || typeof value === 'number') conditions.push([column, value]);
+    else throw new TypeError(`"${field}" cannot be compared with a ${typeof value}`);
+  }
+  return conditions;
+}
+
+export function meets(columns: Columns, conditions: readonly Condition[]): boolean {
+  return conditions.every(([column, value]) => columns[column] === value);
+}
