@@ -1,0 +1,21 @@
+// `npm run build`: one bundle per entry in dist/, split so that a command loads only what it needs.
+// Packages stay outside (they are installed beside it), except those the command line needs at once.
+
+import { rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  entryPoints: ['src/main.ts'],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  packages: 'external',
+  sourcemap: false,
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+console.log('built dist/main.js');

@@ -1,0 +1,160 @@
+// Wires the authority: keys, store, policy, sessions, the gate's door and the api. Opens in the order in
+// which things depend on each other, closes in reverse. Nothing else in this folder makes its own parts.
+
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import type { BrokerConfig } from '../core/broker-config.ts';
+import type { EventDraft } from '../core/event.ts';
+import type { Clock } from '../platform/clock.ts';
+import { ensurePrivateDir } from '../platform/files.ts';
+import type { Log } from '../platform/log.ts';
+import type { Random } from '../platform/random.ts';
+import { listenApi } from './api/listen.ts';
+import { buildApi } from './api/server.ts';
+import type { AuthorityContext } from './context.ts';
+import { createFirstInvite } from './enroll/first-invite.ts';
+import { serveControl } from './gates/control-server.ts';
+import { GateBook } from './gates/gate-book.ts';
+import { keepKeysFresh } from './keep-keys-fresh.ts';
+import { loadOrCreateAuthorityKeys, type Authorities } from './pki/authority-keys.ts';
+import { loadPolicies } from './policy-files.ts';
+import { PolicyPoint } from './policy/policy-point.ts';
+import { startLeases } from './sessions/leases.ts';
+import { LiveSessions } from './sessions/live-sessions.ts';
+import { LockBook } from './sessions/lock-book.ts';
+import { startReceiptWatch } from './sessions/missing-receipts.ts';
+import { endOnExpiry, restoreSessions } from './sessions/restore-sessions.ts';
+import { readStateEpoch } from './settings.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+
+export interface AuthorityOptions {
+  readonly dataDir: string;
+  /** Of the unix sockets: control.sock, api.sock, api-mtls.sock. */
+  readonly runDir: string;
+  readonly config: BrokerConfig;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface RunningAuthority {
+  readonly rootFingerprint: string;
+  /** The one-time invite of the first administrator, as long as there is none. */
+  readonly invite?: string;
+  /** Gentle: the api stops, the store is written and closed. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Throws SallyportError or FileFault, in words, when it cannot start. */
+export async function startAuthority(options: AuthorityOptions): Promise<RunningAuthority> {
+  const { clock, random, log, config } = options;
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (let step = closers.pop(); step !== undefined; step = closers.pop()) await step();
+  };
+  try {
+    const dir = join(options.dataDir, 'authority');
+    await ensurePrivateDir(dir);
+    const keyOptions = {
+      dir: join(dir, 'keys'),
+      clock,
+      random,
+      trustDomain: config.trustDomain,
+      env: config.env,
+    };
+    let pki: Authorities = await loadOrCreateAuthorityKeys(keyOptions);
+
+    const store = await openSqliteStore({
+      path: join(dir, 'store.db'),
+      reservePath: join(dir, 'reserve.bin'),
+      clock,
+      random,
+      log,
+      onSinkFailed: (error) =>
+        log.error({ err: error }, 'the reserve is full: cuts are held in memory, nothing opens'),
+    });
+    closers.push(async () => await store.close());
+
+    const policy = new PolicyPoint();
+    closers.push(() => policy.close());
+    const broker = {
+      name: config.name,
+      version: options.version,
+      address: config.address,
+      stateEpoch: await readStateEpoch(store),
+    };
+    const ctx: AuthorityContext = {
+      store,
+      clock,
+      random,
+      log,
+      policy,
+      get pki() {
+        return pki;
+      },
+      locks: new LockBook(clock),
+      sessions: new LiveSessions(clock),
+      gates: new GateBook(),
+      broker,
+    };
+    await ctx.locks.load(store);
+    await loadPolicies(ctx, join(options.dataDir, 'policies'));
+    endOnExpiry(ctx);
+    await restoreSessions(ctx);
+    await store.commit({ changes: [], events: startEvents(options, pki) });
+
+    closers.push(startLeases(ctx), startReceiptWatch(ctx));
+
+    const api = await buildApi(ctx);
+    closers.push(async () => await api.close());
+    const listener = await listenApi(api, { runDir: options.runDir, ctx });
+    closers.push(async () => await listener.close());
+    closers.push(
+      await keepKeysFresh(ctx, {
+        dir: keyOptions.dir,
+        names:
+          isIP(config.name) === 0
+            ? { dnsNames: [config.name], ipAddresses: [] }
+            : { dnsNames: [], ipAddresses: [config.name] },
+        renewKeys: async () => {
+          pki = await loadOrCreateAuthorityKeys(keyOptions);
+        },
+        onIdentity: (identity) => listener.setIdentity(identity),
+      }),
+    );
+    const invite = await createFirstInvite(ctx);
+    const control = await serveControl(ctx, join(options.runDir, 'control.sock'));
+    closers.push(async () => await control.close());
+    closers.push(async () => {
+      await store.commit({
+        changes: [],
+        events: [{ type: 'broker.stopped', actor: system, outcome: 'success', body: {} }],
+      });
+    });
+    return { rootFingerprint: pki.rootFingerprint, ...(invite === undefined ? {} : { invite }), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const system = { kind: 'system', id: 'authority' } as const;
+
+function startEvents(options: AuthorityOptions, pki: Authorities): readonly EventDraft[] {
+  const made: EventDraft[] = pki.made.map((what) => ({
+    type: what === 'keyset' ? 'keyset.signed' : 'ca.created',
+    actor: system,
+    outcome: 'success',
+    body: { what, rootFingerprint: pki.rootFingerprint, keysetVersion: pki.keyset.version },
+  }));
+  return [
+    ...made,
+    {
+      type: 'broker.started',
+      actor: system,
+      outcome: 'success',
+      body: { version: options.version, name: options.config.name },
+    },
+  ];
+}

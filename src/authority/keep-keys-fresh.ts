@@ -1,0 +1,48 @@
+// The authority's own TLS identity, its issuing CA and keyset, renewed in time while it runs.
+
+import type { AuthorityContext } from './context.ts';
+import { renewServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
+
+export interface KeyRoutine {
+  readonly dir: string;
+  readonly names: { readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] };
+  /** Renews CA and keyset where due; changes nothing otherwise. */
+  readonly renewKeys: () => Promise<void>;
+  readonly onIdentity: (identity: ServerIdentity) => void;
+}
+
+/** A timer holds at most 2^31 ms, and a clock that jumped is noticed within the hour. */
+const lookEveryMs = 60 * 60_000;
+
+/** Hands over the first identity before it resolves. Returns the stop. */
+export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine): Promise<() => void> {
+  let current = await identity(ctx, routine);
+  routine.onIdentity(current);
+  let timer = ctx.clock.setTimer(lookEveryMs, look);
+
+  function look(): void {
+    renew().catch((error: unknown) =>
+      ctx.log.error({ err: error }, 'could not renew the keys of the authority'),
+    );
+    timer = ctx.clock.setTimer(lookEveryMs, look);
+  }
+  async function renew(): Promise<void> {
+    await routine.renewKeys();
+    for (const warning of ctx.pki.warnings) ctx.log.warn({}, warning);
+    if (ctx.clock.now() < current.renewAt) return;
+    current = await identity(ctx, routine);
+    routine.onIdentity(current);
+  }
+  return () => timer.cancel();
+}
+
+async function identity(ctx: AuthorityContext, routine: KeyRoutine): Promise<ServerIdentity> {
+  return await renewServerIdentity({
+    authorities: ctx.pki,
+    dir: routine.dir,
+    clock: ctx.clock,
+    random: ctx.random,
+    id: ctx.broker.name,
+    ...routine.names,
+  });
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatHostPort, parseBrokerConfig, parseHostPort } from './broker-config.ts';
+
+function faultOf(value: unknown): string {
+  const parsed = parseBrokerConfig(value);
+  return typeof parsed === 'string' ? parsed : '';
+}
+
+test('a name alone is a whole configuration', () => {
+  assert.deepEqual(parseBrokerConfig({ name: 'gate.example.com' }), {
+    name: 'gate.example.com',
+    listen: { host: '0.0.0.0', port: 7443 },
+    address: 'gate.example.com:7443',
+    trustDomain: 'gate.example.com',
+    env: 'prod',
+    drainMs: 10_000,
+  });
+});
+
+test('L20 a misspelt key is refused by name', () => {
+  assert.match(faultOf({ name: 'a', lisen: '0.0.0.0:1' }), /unknown key "lisen"/);
+});
+
+test('each value of a wrong form is refused by its key', () => {
+  for (const [key, value] of [
+    ['name', 'UPPER'],
+    ['listen', 'nowhere'],
+    ['address', 'host:99999'],
+    ['env', 'a b'],
+    ['drain', 'soon'],
+    ['trustDomain', 'a:b'],
+  ] as const) {
+    assert.match(faultOf({ name: 'gate', [key]: value }), new RegExp(`"${key}"`));
+  }
+});
+
+test('a broker named by its address gets a trust domain that is a name', () => {
+  const config = parseBrokerConfig({ name: '10.0.0.1' });
+  assert.equal(typeof config === 'string' ? config : config.trustDomain, 'sallyport.internal');
+});
+
+test('host and port are read in every form and written back', () => {
+  assert.deepEqual(parseHostPort('[::1]:7443'), { host: '::1', port: 7443 });
+  assert.deepEqual(parseHostPort(':7443'), { host: '0.0.0.0', port: 7443 });
+  assert.equal(formatHostPort({ host: '::1', port: 1 }), '[::1]:1');
+  assert.equal(parseHostPort('::1:7443'), undefined);
+  assert.equal(parseHostPort('host:70000'), undefined);
+});

@@ -1,0 +1,79 @@
+// The broker's configuration file, broker.yaml, as a value. Unknown and misspelt keys are refused: a
+// setting that silently does nothing is worse than a broker that does not start (negative test L20).
+
+import { isName } from './device.ts';
+import { parseDuration } from './duration.ts';
+
+export interface BrokerConfig {
+  /** The host name or address that devices and people are told; also in the api certificate. */
+  readonly name: string;
+  /** Where the one public port listens. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** host:port for invites. */
+  readonly address: string;
+  readonly trustDomain: string;
+  readonly env: string;
+  /** How long a stopping broker lets live sessions finish, before it ends them. */
+  readonly drainMs: number;
+}
+
+export const defaultListen = '0.0.0.0:7443';
+
+const keys = ['name', 'listen', 'address', 'trustDomain', 'env', 'drain'] as const;
+
+/** The configuration, or a sentence that says which key is wrong and how it should be. */
+export function parseBrokerConfig(value: unknown): BrokerConfig | string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return 'the file must hold "key: value" lines';
+  const fields = value as Readonly<Record<string, unknown>>;
+  const stray = Object.keys(fields).find((key) => !(keys as readonly string[]).includes(key));
+  if (stray !== undefined) return `unknown key "${stray}"; the keys are ${keys.join(', ')}`;
+  const wrong = keys.find((key) => fields[key] !== undefined && typeof fields[key] !== 'string');
+  if (wrong !== undefined) return `"${wrong}" must be text`;
+
+  const text = fields as Readonly<Partial<Record<(typeof keys)[number], string>>>;
+  if (text.name === undefined || !isHost(text.name))
+    return '"name" must be the host name or address of the broker, like gate.example.com';
+  const listen = parseHostPort(text.listen ?? defaultListen);
+  if (listen === undefined) return '"listen" must be HOST:PORT, like 0.0.0.0:7443';
+  const address = parseHostPort(text.address ?? `${bracketed(text.name)}:${listen.port}`);
+  if (address === undefined) return '"address" must be HOST:PORT, like gate.example.com:7443';
+  const trustDomain = text.trustDomain ?? defaultTrustDomain(text.name);
+  if (!isHost(trustDomain) || trustDomain.includes(':'))
+    return '"trustDomain" must be a name in lower case, like example.com';
+  const env = text.env ?? 'prod';
+  if (!isName(env)) return '"env" must be a name in lower case, like prod';
+  const drainMs = parseDuration(text.drain ?? '10s');
+  if (drainMs === undefined) return '"drain" must be a duration, like 10s';
+  return { name: text.name, listen, address: formatHostPort(address), trustDomain, env, drainMs };
+}
+
+/** "host:port", "[::1]:port" or ":port" (all addresses). Port 0 = any free one. */
+export function parseHostPort(text: string): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/i.exec(text);
+  if (match === null) return undefined;
+  const host = match[1] ?? (match[2] === '' ? '0.0.0.0' : (match[2] ?? ''));
+  const port = Number(match[3]);
+  return port <= 65_535 && isHost(host) ? { host, port } : undefined;
+}
+
+export function formatHostPort(address: { readonly host: string; readonly port: number }): string {
+  return `${bracketed(address.host)}:${address.port}`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function isHost(text: string): boolean {
+  return (
+    text.length <= 253 &&
+    /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+(?:[0-9.]+)?)$/i.test(text) &&
+    text === text.toLowerCase()
+  );
+}
+
+/** An IP address is no trust domain (SPIFFE-ID section 2.1 allows names only in our reading). */
+function defaultTrustDomain(name: string): string {
+  return /^[0-9.]+$/.test(name) || name.includes(':') ? 'sallyport.internal' : name;
+}
