@@ -113,6 +113,9 @@ export const limits = {
   eventBodyMaxBytes: 64 * 1024,
   policyTextMaxBytes: 1024 * 1024,
   policiesMax: 5_000,
+  /** One policy: a fraction of what overflows the policy library's stack (authority/policy/complexity.ts). */
+  policyNestingMax: 32,
+  policyOperatorsMax: 200,
   policyTestCasesMax: 1_000,
   /** All banners that permitting policies demand, joined: they travel with a session's parameters. */
   bannerMaxLength: 4_000,

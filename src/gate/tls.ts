@@ -91,6 +91,8 @@ export class TlsEnd {
       this.#incoming.delete(key);
       incoming.onRefused();
     });
+    // The front door's sockets are half-open; a TLS peer that ends its side is gone.
+    socket.allowHalfOpen = false;
     socket.unshift(hello);
     this.#server.emit('connection', socket);
   }
