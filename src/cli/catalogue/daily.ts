@@ -1,0 +1,103 @@
+// The daily commands: signing in, the work itself, what is going on, and help.
+
+import type { ArgumentSpec, CommandSpec, FlagSpec } from './spec.ts';
+
+const target: ArgumentSpec = { name: 'target', completes: 'target' };
+const session: ArgumentSpec = { name: 'session', completes: 'session' };
+const shortest: FlagSpec = {
+  name: 'for',
+  value: 'DURATION',
+  summary: 'end after this time at the latest; never longer than policy allows',
+};
+
+export const daily: readonly CommandSpec[] = [
+  {
+    path: 'login',
+    summary: 'sign in to a broker with a one-time invite',
+    args: [{ name: 'address' }],
+    flags: [{ name: 'invite', value: 'TOKEN', required: true, summary: 'the invite, from an administrator' }],
+    examples: ['sallyport login gate.example.com:7443 --invite sp1.h.…'],
+    load: () => import('../commands/login.ts'),
+  },
+  {
+    path: 'logout',
+    summary: 'end the sign-in and forget its key',
+    examples: ['sallyport logout'],
+    load: () => import('../commands/logout.ts'),
+  },
+  {
+    path: 'whoami',
+    summary: 'who you are here, until when, and your live sessions',
+    examples: ['sallyport whoami', 'sallyport whoami --json'],
+    load: () => import('../commands/whoami.ts'),
+  },
+  {
+    path: 'shell',
+    summary: 'open a shell on a device',
+    args: [target],
+    flags: [shortest],
+    examples: ['sallyport shell pump-7', 'sallyport shell pump-7 --for 30m'],
+    isTransport: true,
+    load: () => import('../commands/shell.ts'),
+  },
+  {
+    path: 'exec',
+    summary: 'run one command on a device; its exit status becomes ours',
+    args: [target],
+    rest: 'CMD…',
+    flags: [{ name: 'tty', short: 't', summary: 'give the command a terminal' }, shortest],
+    examples: [
+      'sallyport exec pump-7 -- uptime',
+      'sallyport exec pump-7 -t -- top',
+      'tar c conf | sallyport exec pump-7 -- tar x -C /etc/pump',
+    ],
+    isTransport: true,
+    load: () => import('../commands/exec.ts'),
+  },
+  {
+    path: 'sessions ls',
+    summary: 'sessions: your own, or all for administrators',
+    flags: [
+      { name: 'live', summary: 'only those that are live' },
+      { name: 'identity', value: 'NAME', summary: 'only of this identity', completes: 'identity' },
+      { name: 'device', value: 'NAME', summary: 'only on this device', completes: 'device' },
+      { name: 'limit', value: 'N', summary: 'at most this many' },
+    ],
+    examples: ['sallyport sessions ls --live', 'sallyport sessions ls --device pump-7 --json'],
+    load: () => import('../commands/sessions/ls.ts'),
+  },
+  {
+    path: 'sessions show',
+    summary: 'one session: who, where, allowed by what, how it ended',
+    args: [session],
+    examples: ['sallyport sessions show ses_…'],
+    load: () => import('../commands/sessions/show.ts'),
+  },
+  {
+    path: 'sessions end',
+    summary: 'end a session now',
+    args: [session],
+    flags: [{ name: 'reason', value: 'TEXT', summary: 'why; it goes into the log' }],
+    examples: ['sallyport sessions end ses_… --reason "wrong device"'],
+    load: () => import('../commands/sessions/end.ts'),
+  },
+  {
+    path: 'doctor',
+    summary: 'check this machine, the sign-in and the way to the broker',
+    examples: ['sallyport doctor'],
+    load: () => import('../commands/doctor.ts'),
+  },
+  {
+    path: 'completion',
+    summary: 'print the completion script of a shell',
+    args: [{ name: 'shell', completes: ['bash', 'zsh', 'fish'] }],
+    examples: ['source <(sallyport completion bash)', 'sallyport completion fish | source'],
+    load: () => import('../commands/completion.ts'),
+  },
+  {
+    path: 'version',
+    summary: 'the versions of Sallyport, its wire and Node',
+    examples: ['sallyport version --json'],
+    load: () => import('../commands/version.ts'),
+  },
+];

@@ -1,0 +1,56 @@
+// What runs and stays: the broker, the agent on a device, and the demo that starts both here.
+
+import type { CommandSpec, FlagSpec } from './spec.ts';
+
+const state: FlagSpec = {
+  name: 'state',
+  value: 'DIR',
+  summary: 'where the agent keeps its key and state',
+  completes: 'file',
+};
+
+export const running: readonly CommandSpec[] = [
+  {
+    path: 'demo',
+    summary: 'start a broker and an agent here, and open a governed shell on "the device"',
+    flags: [{ name: 'script', summary: 'play by itself and say what happened' }],
+    examples: ['sallyport demo', 'sallyport demo --script'],
+    load: () => import('../commands/demo.ts'),
+  },
+  {
+    path: 'broker run',
+    summary: 'run the broker; the first run makes its CA and prints the first invite',
+    flags: [
+      { name: 'data', value: 'DIR', summary: 'the data directory', completes: 'file' },
+      { name: 'listen', value: 'HOST:PORT', summary: 'where to listen (default 0.0.0.0:7443)' },
+      { name: 'name', value: 'NAME', summary: 'the name that people and devices reach it by' },
+    ],
+    examples: ['sallyport broker run --data /var/lib/sallyport --name gate.example.com'],
+    load: () => import('../commands/broker/run.ts'),
+  },
+  {
+    path: 'agent join',
+    summary: 'enroll this machine as a device',
+    args: [{ name: 'address' }],
+    flags: [
+      { name: 'token', value: 'TOKEN', required: true, summary: 'the one-time token of "devices invite"' },
+      state,
+    ],
+    examples: ['sallyport agent join gate.example.com:7443 --token sp1.d.…'],
+    load: () => import('../commands/agent/join.ts'),
+  },
+  {
+    path: 'agent run',
+    summary: 'dial out to the broker and serve what it was asked to, until stopped',
+    flags: [state],
+    examples: ['sallyport agent run'],
+    load: () => import('../commands/agent/run.ts'),
+  },
+  {
+    path: 'agent status',
+    summary: 'what the agent on this machine is doing',
+    flags: [state],
+    examples: ['sallyport agent status'],
+    load: () => import('../commands/agent/status.ts'),
+  },
+];

@@ -1,0 +1,34 @@
+// sallyport devices show DEVICE
+
+import { call } from '../../api.ts';
+import type { CommonOptions } from '../../catalogue/spec.ts';
+import { labelText } from '../../label.ts';
+import { localTime, localTimeAndDistance } from '../../moment.ts';
+import { printFields, printJson } from '../../output.ts';
+import { loadSignIn } from '../../profile.ts';
+import { stateOf } from './ls.ts';
+
+export async function run(options: CommonOptions & { readonly device: string }): Promise<number> {
+  const now = Date.now();
+  const me = loadSignIn(options, now);
+  const device = await call(me, 'GET /v1/devices/:id', { params: { id: options.device } });
+  if (options.json === true) {
+    printJson(device);
+    return 0;
+  }
+  printFields([
+    ['device', device.name],
+    ['id', device.id],
+    ['state', stateOf(device)],
+    ['owner', `${device.owner.name} (${device.owner.id})`],
+    ['purpose', device.purpose],
+    ['labels', labelText(device.labels)],
+    ['linked since', localTime(device.linkedAt)],
+    ['last seen', localTime(device.lastSeenAt) ?? 'never'],
+    ['agent', device.agentVersion],
+    ['certificate ends', localTimeAndDistance(device.certificateNotAfter, now)],
+    ['live sessions', String(device.sessions)],
+    ['joined', localTime(device.createdAt)],
+  ]);
+  return 0;
+}

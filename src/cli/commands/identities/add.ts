@@ -1,0 +1,50 @@
+// sallyport identities add NAME: invites a person; the answer is one line for that person to paste.
+
+import { roles as knownRoles, type Role } from '../../../core/identity.ts';
+import { SallyportError } from '../../../core/errors.ts';
+import { printable } from '../../../core/printable.ts';
+import { call } from '../../api.ts';
+import type { CommonOptions } from '../../catalogue/spec.ts';
+import { durationFlag, localTimeAndDistance } from '../../moment.ts';
+import { print, printableLines, printJson, tone } from '../../output.ts';
+import { loadSignIn } from '../../profile.ts';
+
+interface Options extends CommonOptions {
+  readonly name: string;
+  readonly role?: readonly string[];
+  readonly for?: string;
+}
+
+export async function run(options: Options): Promise<number> {
+  const now = Date.now();
+  const forMs = durationFlag('for', options.for);
+  const roles = options.role?.map(parseRole);
+  const me = loadSignIn(options, now);
+  const invited = await call(me, 'POST /v1/identities/invitations', {
+    body: {
+      name: options.name,
+      ...(roles === undefined ? {} : { roles }),
+      ...(forMs === undefined ? {} : { forMs }),
+    },
+  });
+  const line = `sallyport login ${me.broker} --invite ${invited.token}`;
+  if (options.json === true) {
+    printJson({ ...invited, line });
+    return 0;
+  }
+  print(
+    `for "${printableLines(invited.name)}", once, until ${localTimeAndDistance(invited.expiresAt, now) ?? ''}:`,
+  );
+  print('');
+  print(tone('strong', printableLines(line)));
+  return 0;
+}
+
+/** Throws `invalid`. */
+export function parseRole(typed: string): Role {
+  const role = knownRoles.find((known) => known === typed);
+  if (role !== undefined) return role;
+  throw new SallyportError('invalid', `"${printable(typed, 60)}" is not a role`, {
+    next: `roles are: ${knownRoles.join(', ')}`,
+  });
+}

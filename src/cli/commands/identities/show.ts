@@ -1,0 +1,29 @@
+// sallyport identities show IDENTITY
+
+import type { IdentityView } from '../../../api/nouns.ts';
+import { call } from '../../api.ts';
+import type { CommonOptions } from '../../catalogue/spec.ts';
+import { localTime } from '../../moment.ts';
+import { printFields, printJson } from '../../output.ts';
+import { loadSignIn } from '../../profile.ts';
+
+export async function run(options: CommonOptions & { readonly identity: string }): Promise<number> {
+  const me = loadSignIn(options, Date.now());
+  const identity = await call(me, 'GET /v1/identities/:id', { params: { id: options.identity } });
+  if (options.json === true) printJson(identity);
+  else printIdentity(identity);
+  return 0;
+}
+
+export function printIdentity(identity: IdentityView): void {
+  printFields([
+    ['name', identity.name],
+    ['id', identity.id],
+    ['kind', identity.kind],
+    ['roles', identity.roles.join(', ') || 'none'],
+    ['state', identity.locked ? 'locked' : 'active'],
+    ['credentials', String(identity.credentials)],
+    ['since', localTime(identity.createdAt)],
+    ['until', localTime(identity.expiresAt)],
+  ]);
+}

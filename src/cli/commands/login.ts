@@ -1,0 +1,132 @@
+// sallyport login ADDRESS --invite TOKEN. First contact: the invite carries the fingerprint of the broker's
+// root, so the broker is checked before the invite is shown to it. The key is made here and stays here.
+
+import { X509Certificate } from 'node:crypto';
+import type { Redeemed } from '../../api/enrollments.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { parseToken } from '../../core/token.ts';
+import { apiRequest } from '../../link/api-client.ts';
+import { firstContact, type KnownBroker } from '../../link/first-contact.ts';
+import { createCsr } from '../../platform/csr.ts';
+import { generateP256, type KeyPair } from '../../platform/keys.ts';
+import { certificateFingerprint } from '../../wire/chain.ts';
+import { peerOf } from '../../wire/tls-peer.ts';
+import { spkiThumbprint } from '../../wire/signed.ts';
+import type { CommonOptions } from '../catalogue/spec.ts';
+import { localTimeAndDistance } from '../moment.ts';
+import { print, printFields, printJson } from '../output.ts';
+import { normalAddress, storeSignIn, type Profile } from '../profile.ts';
+import { lifeOf } from '../renewal.ts';
+
+interface Options extends CommonOptions {
+  readonly address: string;
+  readonly invite: string;
+}
+
+export async function run(options: Options): Promise<number> {
+  const now = Date.now();
+  const address = normalAddress(options.address);
+  const token = parseToken(options.invite);
+  if (token?.kind !== 'human') {
+    throw new SallyportError(
+      'invalid',
+      token === undefined ? 'the invite is not complete' : 'this token is for a device, not for a person',
+      {
+        next:
+          token === undefined
+            ? 'paste the whole line that the administrator sent'
+            : `on the device: sallyport agent join ${address} --token …`,
+      },
+    );
+  }
+  const broker = await firstContact({ address, rootFingerprint: token.rootFingerprint, now });
+  const key = generateP256();
+  const redeemed = await redeem({
+    address,
+    broker,
+    invite: options.invite,
+    csr: await createCsr(key.privateKey),
+  });
+  const profile = readProfile(redeemed, { address, broker, key });
+  await storeSignIn(profile, key.privateKey);
+  if (options.json === true) {
+    const { id, name, roles } = redeemed;
+    printJson({
+      broker: address,
+      id,
+      name,
+      roles: roles ?? [],
+      notAfter: new Date(profile.notAfter).toISOString(),
+    });
+    return 0;
+  }
+  printFields([
+    ['signed in as', redeemed.name],
+    ['roles', redeemed.roles?.join(', ') || 'none'],
+    ['broker', `${redeemed.broker} (${address})`],
+    ['until', localTimeAndDistance(new Date(profile.notAfter).toISOString(), now)],
+  ]);
+  print(
+    redeemed.roles?.includes('administrator') === true
+      ? 'next: sallyport devices invite NAME, or sallyport devices ls'
+      : 'next: sallyport devices ls, then sallyport shell NAME',
+  );
+  return 0;
+}
+
+interface RedeemRequest {
+  readonly address: string;
+  readonly broker: KnownBroker;
+  readonly invite: string;
+  readonly csr: string;
+}
+
+async function redeem({ address, broker, invite, csr }: RedeemRequest): Promise<Redeemed> {
+  const { body } = await apiRequest({
+    address,
+    root: broker.root,
+    trustDomain: broker.trustDomain,
+    method: 'POST',
+    path: '/v1/enrollments/redeem',
+    body: { token: invite, csr },
+  });
+  return body as Redeemed;
+}
+
+interface Expected {
+  readonly address: string;
+  readonly broker: KnownBroker;
+  readonly key: KeyPair;
+}
+
+/** What is stored was checked: the root is the invite's, the certificate is for the key made here. */
+function readProfile(redeemed: Redeemed, { address, broker, key }: Expected): Profile {
+  const { id, name, certificate } = redeemed;
+  const peer = peerOf(new X509Certificate(certificate));
+  const isOurs =
+    redeemed.kind === 'human' &&
+    typeof peer !== 'string' &&
+    peer.kind === 'human' &&
+    peer.id === id &&
+    peer.trustDomain === broker.trustDomain &&
+    peer.spki === spkiThumbprint(key.publicKey) &&
+    certificateFingerprint(redeemed.root) === certificateFingerprint(broker.root);
+  if (!isOurs) {
+    throw new SallyportError(
+      'internal',
+      `"${address}" answered with a certificate that is not for the key made here`,
+      {
+        next: 'ask the administrator for another invite, and to look into the broker’s log',
+      },
+    );
+  }
+  return {
+    broker: address,
+    trustDomain: broker.trustDomain,
+    root: broker.root,
+    id,
+    name,
+    certificate,
+    ...lifeOf(certificate),
+  };
+}

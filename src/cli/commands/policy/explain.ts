@@ -1,0 +1,67 @@
+// sallyport policy explain IDENTITY ACTION TARGET
+
+import { actions } from '../../../core/decision.ts';
+import { formatDuration } from '../../../core/duration.ts';
+import { SallyportError } from '../../../core/errors.ts';
+import { printable } from '../../../core/printable.ts';
+import { call, type Answer } from '../../api.ts';
+import type { CommonOptions } from '../../catalogue/spec.ts';
+import { print, printFields, printJson, tone } from '../../output.ts';
+import { loadSignIn } from '../../profile.ts';
+import { nearest } from '../../suggest.ts';
+
+interface Options extends CommonOptions {
+  readonly identity: string;
+  readonly action: string;
+  readonly target: string;
+  readonly command?: string;
+}
+
+type Explained = Answer<'GET /v1/policies/explain'>;
+
+export async function run(options: Options): Promise<number> {
+  const action = parseAction(options.action);
+  const me = loadSignIn(options, Date.now());
+  const { identity, target, command } = options;
+  const explained = await call(me, 'GET /v1/policies/explain', {
+    query: { identity, target, action, ...(command === undefined ? {} : { command }) },
+  });
+  if (options.json === true) printJson(explained);
+  else printExplained(explained, options);
+  return 0;
+}
+
+function printExplained(explained: Explained, asked: Options): void {
+  const isYes = explained.outcome === 'allow' && explained.lock === undefined;
+  const verdict = isYes ? tone('good', 'yes') : tone('bad', 'no');
+  print(`${verdict}: "${printable(asked.identity)}" ${asked.action} on "${printable(asked.target)}"`);
+  printFields([
+    ['because', explained.code],
+    ['lock', explained.lock],
+    ['decided by', explained.policies.join(', ')],
+    ['policy revision', explained.revision],
+    ['ends after', duration(explained.obligations?.maxSessionMs)],
+    ['ends when idle for', duration(explained.obligations?.idleMs)],
+    ['user on the device', explained.obligations?.user],
+  ]);
+  for (const help of explained.help) print(`what would help: ${printable(help, 600)}`);
+  for (const one of explained.considered) {
+    const said =
+      one.error === undefined ? (one.matched ? 'matches' : 'does not match') : `error: ${one.error}`;
+    print(`  ${one.effect} "${printable(one.policy)}" ${printable(said, 600)}`);
+  }
+}
+
+function duration(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : formatDuration(ms);
+}
+
+/** Throws `invalid`. */
+export function parseAction(typed: string): (typeof actions)[number] {
+  const action = actions.find((known) => known === typed);
+  if (action !== undefined) return action;
+  const guess = nearest(typed, actions);
+  throw new SallyportError('invalid', `"${printable(typed, 60)}" is not an action`, {
+    next: `${guess === undefined ? '' : `did you mean "${guess}"? `}actions are: ${actions.join(', ')}`,
+  });
+}

@@ -1,0 +1,50 @@
+// sallyport sessions ls
+
+import type { SessionView } from '../../../api/sessions.ts';
+import { allPages, call } from '../../api.ts';
+import type { CommonOptions } from '../../catalogue/spec.ts';
+import { countFlag, localTime } from '../../moment.ts';
+import { printJson } from '../../output.ts';
+import { loadSignIn } from '../../profile.ts';
+import { printTable } from '../../table.ts';
+
+interface Options extends CommonOptions {
+  readonly live?: boolean;
+  readonly identity?: string;
+  readonly device?: string;
+  readonly limit?: string;
+}
+
+export async function run(options: Options): Promise<number> {
+  const me = loadSignIn(options, Date.now());
+  const { identity, device } = options;
+  const sessions = await allPages(
+    (page) =>
+      call(me, 'GET /v1/sessions', {
+        query: { ...page, identity, device, ...(options.live === true ? { live: 'true' } : {}) },
+      }),
+    countFlag('limit', options.limit),
+  );
+  if (options.json === true) printJson(sessions);
+  else {
+    await printTable<SessionView>(
+      sessions,
+      [
+        { title: 'SESSION', value: (session) => session.id },
+        { title: 'WHO', value: (session) => session.identity.name },
+        { title: 'TARGET', value: (session) => session.target },
+        { title: 'KIND', value: (session) => session.kind },
+        {
+          title: 'STATE',
+          value: (session) =>
+            session.endReason === undefined ? session.state : `ended: ${session.endReason}`,
+          tone: (session) => (session.live ? 'good' : undefined),
+        },
+        { title: 'SINCE', value: (session) => localTime(session.createdAt) },
+        { title: 'UNTIL', value: (session) => localTime(session.endedAt ?? session.mustEndAt) },
+      ],
+      { empty: options.live === true ? 'no live sessions' : 'no sessions' },
+    );
+  }
+  return 0;
+}

@@ -1,0 +1,33 @@
+// sallyport shell TARGET: the device's shell in this terminal.
+
+import type { ShellParams } from '../../core/channel.ts';
+import type { CommonOptions } from '../catalogue/spec.ts';
+import { localEnv } from '../channel/local-env.ts';
+import { openChannel, readTarget } from '../channel/open-channel.ts';
+import { runChannel } from '../channel/run-channel.ts';
+import { localPty } from '../channel/terminal.ts';
+import { durationFlag } from '../moment.ts';
+import { printableLines } from '../output.ts';
+import { freshSignIn } from '../renewal.ts';
+
+interface Options extends CommonOptions {
+  readonly target: string;
+  readonly for?: string;
+}
+
+export async function run(options: Options): Promise<number> {
+  const target = readTarget(options.target);
+  const forMs = durationFlag('for', options.for);
+  const pty = localPty('"shell"', `run one command instead: sallyport exec ${target} -- CMD`);
+  const params: ShellParams = { kind: 'shell', pty, env: localEnv() };
+  const me = await freshSignIn(options, Date.now());
+  const channel = await openChannel(me, {
+    target,
+    params,
+    forMs,
+    onOpened: ({ banner }) => {
+      if (banner !== undefined) process.stderr.write(`${printableLines(banner)}\n`);
+    },
+  });
+  return runChannel(me, channel, { isTerminal: true });
+}
