@@ -45,6 +45,10 @@ export const errorCodes = {
   policy_invalid: { status: 422, exit: 1 },
   /** The peer speaks no version that we speak. */
   version_unsupported: { status: 426, exit: 1 },
+  /** On the caller's own machine: a file that cannot be read or written, or that others may reach. */
+  local_file: { status: 500, exit: 1 },
+  /** A live session was ended: by a lock, a deadline, a lost connection. */
+  session_ended: { status: 409, exit: 255 },
   /** Our fault. */
   internal: { status: 500, exit: 1 },
   /** The log or store cannot be written: nothing opens. */
