@@ -27,6 +27,7 @@ export interface Session extends SessionLife {
   readonly createdAt: number;
   readonly startBy: number;
   readonly mustEndAt: number;
+  /** Channels that were open and have closed, and what they moved. */
   readonly channels: number;
   readonly bytesUp: number;
   readonly bytesDown: number;

@@ -33,8 +33,8 @@ interface Facts {
   readonly params: ChannelParams;
 }
 
-/** Channels of one session that ask at the same instant touch the same record: each asks again. */
-const turnsMax = 64;
+/** Only the first channel of a session changes its record; those that ask at the same instant ask again. */
+const turnsMax = 3;
 
 /** Throws SallyportError; every refusal is on the log first. */
 export async function authorizeChannel(
@@ -54,15 +54,15 @@ export async function authorizeChannel(
 async function authorize(ctx: AuthorityContext, gate: string, body: ChannelBody): Promise<ChannelAccepted> {
   const facts = await gather(ctx, gate, body);
   const decision = await decide(ctx, facts, body.remoteAddress);
-  const session = started(facts.session, ctx.clock.now());
+  const { session } = facts;
+  const isFirst = session.state === 'issued';
 
   const { size } = await ctx.store.head();
   await ctx.store.commit({
-    changes: [{ put: 'session', value: session, rev: facts.stored.rev }],
-    events: [
-      ...(facts.session.state === 'issued' ? [startedEvent(facts)] : []),
-      opened(facts, decision, body.remoteAddress),
-    ],
+    changes: isFirst
+      ? [{ put: 'session', value: started(session, ctx.clock.now()), rev: facts.stored.rev }]
+      : [],
+    events: [...(isFirst ? [startedEvent(facts)] : []), opened(facts, decision, body.remoteAddress)],
   });
 
   // A lock may have been placed while the commit was under way; it has cut the session already.
@@ -221,9 +221,7 @@ async function decide(
 }
 
 function started(session: Session, now: number): Session {
-  const counted = { ...session, channels: session.channels + 1 };
-  if (session.state !== 'issued') return counted;
-  const connecting: Session = { ...counted, ...step(counted, { type: 'connect' }, now) };
+  const connecting: Session = { ...session, ...step(session, { type: 'connect' }, now) };
   return { ...connecting, ...step(connecting, { type: 'activate' }, now) };
 }
 

@@ -19,6 +19,7 @@ export async function channelClosed(
       ? {
           value: {
             ...session,
+            channels: session.channels + (body.ended === 'refused' ? 0 : 1),
             bytesUp: session.bytesUp + body.bytesUp,
             bytesDown: session.bytesDown + body.bytesDown,
           },

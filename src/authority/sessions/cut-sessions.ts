@@ -84,6 +84,6 @@ function ended(session: Session, end: End, now: number): Session {
     ...step(session, { type: 'end', reason: end.reason }, now),
     ...(end.detail === undefined ? {} : { endDetail: end.detail }),
   };
-  if (session.channels > 0) return { ...terminating, teardown: 'pending' };
+  if (session.state !== 'issued') return { ...terminating, teardown: 'pending' };
   return { ...terminating, ...step(terminating, { type: 'close' }, now) };
 }

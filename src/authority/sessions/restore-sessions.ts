@@ -23,8 +23,8 @@ export async function restoreSessions(ctx: AuthorityContext): Promise<void> {
 /** Wires the timers of live sessions to their ends. */
 export function endOnExpiry(ctx: AuthorityContext): void {
   ctx.sessions.onExpiry((session) => {
-    endSession(ctx, { session, reason: 'deadline', by: { kind: 'system', id: 'authority' } }).catch((error: unknown) =>
-      ctx.log.error({ err: error, session }, 'could not record the end of a session'),
+    endSession(ctx, { session, reason: 'deadline', by: { kind: 'system', id: 'authority' } }).catch(
+      (error: unknown) => ctx.log.error({ err: error, session }, 'could not record the end of a session'),
     );
   });
 }

@@ -13,7 +13,7 @@ const first: Migration = {
     await recordTable(db, 'device', { text: ['name', 'spki', 'owner'], unique: ['name', 'spki'] });
     await recordTable(db, 'policy', { integer: ['number'], unique: ['number'] });
     await recordTable(db, 'lock', {});
-    await recordTable(db, 'session', { integer: ['live'], text: ['identity', 'device'] });
+    await recordTable(db, 'session', { integer: ['live', 'awaits_receipt'], text: ['identity', 'device'] });
     await recordTable(db, 'answer', {});
     await recordTable(db, 'setting', {});
     await leafTable(db);

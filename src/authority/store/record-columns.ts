@@ -13,13 +13,16 @@ export const columnNames = [
   'owner',
   'number',
   'live',
+  'awaits_receipt',
   'identity',
   'device',
 ] as const;
 export type ColumnName = (typeof columnNames)[number];
 export type ColumnValue = string | number;
 /** What a column holds. */
-export type ColumnType<C extends ColumnName> = C extends 'number' | 'live' ? number : string;
+export type ColumnType<C extends ColumnName> = C extends 'number' | 'live' | 'awaits_receipt'
+  ? number
+  : string;
 export type Columns = { readonly [C in ColumnName]?: ColumnType<C> };
 
 interface Shape<T> {
@@ -37,7 +40,12 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   policy: { columns: ({ number }) => ({ number }), unique: ['number'] },
   lock: noColumns,
   session: {
-    columns: ({ state, identity, device }) => ({ live: isLive(state) ? 1 : 0, identity, device }),
+    columns: ({ state, teardown, identity, device }) => ({
+      live: isLive(state) ? 1 : 0,
+      awaits_receipt: teardown === 'pending' ? 1 : 0,
+      identity,
+      device,
+    }),
     unique: [],
   },
   answer: noColumns,
@@ -54,6 +62,12 @@ export function uniqueColumns(kind: RecordKind): readonly ColumnName[] {
   return shapes[kind].unique;
 }
 
+/** Fields of a filter whose column has another name. */
+const columnOfField: Readonly<Record<string, ColumnName>> = {
+  tokenHash: 'token_hash',
+  awaitsReceipt: 'awaits_receipt',
+};
+
 /** What a filter demands of the columns: all of it must hold. */
 export type Condition = readonly [column: ColumnName, value: ColumnValue];
 
@@ -61,7 +75,7 @@ export function conditionsOf(filter: Filters[RecordKind]): readonly Condition[] 
   const conditions: Condition[] = [];
   for (const [field, value] of Object.entries(filter) as [string, unknown][]) {
     if (value === undefined || field === 'all') continue;
-    const column = field === 'tokenHash' ? 'token_hash' : columnNames.find((name) => name === field);
+    const column = columnNames.find((name) => name === columnOfField[field] || name === field);
     // A filter that is not understood must not widen the answer.
     if (column === undefined) throw new TypeError(`no record can be found by "${field}"`);
     if (typeof value === 'boolean') conditions.push([column, value ? 1 : 0]);
