@@ -134,8 +134,8 @@ test('L7 a pass used after start-by, or when the session must have ended, is ref
 test('L7 a pass of a session that is not leased is refused with lease_stale', () => {
   const seen: unknown[] = [];
   const known = facts({
-    isLeased: (session, seq) => {
-      seen.push([session, seq]);
+    isLeased: (pass) => {
+      seen.push([pass.session, pass.leaseSeq]);
       return false;
     },
   });

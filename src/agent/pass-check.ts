@@ -28,8 +28,8 @@ export interface PassFacts {
   /** Signed time, Unix ms. */
   readonly now: number;
   readonly findPassKey: (kid: string) => KeyObject | undefined;
-  /** The lease holds now, and does not rule this session out. */
-  readonly isLeased: (session: string, leaseSeq: number) => boolean;
+  /** Whether the session is leased now, counting this pass. */
+  readonly isLeased: (pass: Pass) => boolean;
   /** Uses up a number of a session; false when it was used. Called last, when all else is good. */
   readonly useNumber: (session: string, n: number) => boolean;
 }
@@ -61,7 +61,7 @@ export function checkPass(presented: Presented, facts: PassFacts): PassAnswer {
   // 3. Is it still good?
   if (facts.now > pass.startBy) return no('pass_expired', 'the pass was to be used earlier');
   if (facts.now >= pass.mustEndAt) return no('pass_expired', 'the session is over its time');
-  if (!facts.isLeased(pass.session, pass.leaseSeq)) return no('lease_stale', 'the session is not leased');
+  if (!facts.isLeased(pass)) return no('lease_stale', 'the session is not leased');
 
   // 4. Did the operator's own key ask for this?
   if (presented.open === undefined) return no('open_missing', "the operator's signature is missing");
