@@ -23,6 +23,8 @@ export const limits = {
   comeBackMaxMs: 60 * 60_000,
   /** A link or channel connection that was told to close may finish what it carries for this long. */
   drainMaxMs: 30_000,
+  /** From the last stream of a closing connection to its end. */
+  closeGraceMs: 1_000,
   streamWindowBytes: 1024 * 1024,
   sessionWindowBytes: 16 * 1024 * 1024,
   headersMaxBytes: 16 * 1024,
@@ -85,6 +87,11 @@ export const limits = {
   /** Teardown receipts kept on the device until the broker took them; the oldest go first. */
   receiptsSpooledMax: 1_000,
   receiptRetryMs: 30_000,
+  /** How long `agent status` waits for the agent on this machine. */
+  localAnswerTimeoutMs: 3_000,
+  /** How often a device looks at leases, deadlines and idle times while it carries sessions. */
+  sessionLookMs: 250,
+  channelsPerSessionMax: 1_000,
   /** What a channel may hold of a command's stdin that the command does not read. */
   stdinHeldMaxBytes: 256 * 1024,
 
@@ -115,7 +122,7 @@ export const limits = {
   policiesMax: 5_000,
   /** One policy: a fraction of what overflows the policy library's stack (authority/policy/complexity.ts). */
   policyNestingMax: 32,
-  policyOperatorsMax: 200,
+  policyOperatorsMax: 128,
   policyTestCasesMax: 1_000,
   /** All banners that permitting policies demand, joined: they travel with a session's parameters. */
   bannerMaxLength: 4_000,
