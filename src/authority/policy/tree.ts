@@ -1,0 +1,100 @@
+// Looking into Cedar syntax trees (the JSON policy format): which actions a policy speaks of, which parts
+// of the context it reads, which entities it names. Pure; used for sharding, hints and the house rules.
+
+import { actions, type Action } from '../../core/decision.ts';
+import type { PolicyJson, TypeAndId } from './cedar.ts';
+
+/** Calls `visit` for every object in the tree, outermost first. */
+function walk(node: unknown, visit: (node: Readonly<Record<string, unknown>>) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) walk(item, visit);
+  } else if (typeof node === 'object' && node !== null) {
+    visit(node as Readonly<Record<string, unknown>>);
+    for (const value of Object.values(node)) walk(value, visit);
+  }
+}
+
+function entityOf(reference: unknown): TypeAndId | undefined {
+  if (typeof reference !== 'object' || reference === null) return undefined;
+  const { __entity: nested, type, id } = reference as Record<string, unknown>;
+  if (nested !== undefined) return entityOf(nested);
+  return typeof type === 'string' && typeof id === 'string' ? { type, id } : undefined;
+}
+
+/** The actions whose questions this policy can match, judged by its scope alone. */
+export function actionsOf(policy: PolicyJson): readonly Action[] {
+  const scope = policy.action;
+  if (scope.op === 'All') return actions;
+  const references: readonly unknown[] =
+    'entities' in scope ? scope.entities : 'entity' in scope ? [scope.entity] : [];
+  const named = new Set(references.map((reference) => entityOf(reference)?.id));
+  return actions.filter((action) => named.has(action));
+}
+
+/** Every entity that the policy names, in its scope or in a condition. */
+export function entitiesIn(policy: PolicyJson): readonly TypeAndId[] {
+  const found: TypeAndId[] = [];
+  walk([policy.principal, policy.action, policy.resource, policy.conditions], (node) => {
+    // A literal inside an expression is {"__entity": {...}}; its inner object is visited next.
+    const entity = '__entity' in node ? undefined : entityOf(node);
+    if (entity !== undefined) found.push(entity);
+  });
+  return found;
+}
+
+/** The context attributes that the conditions read; 'all' when the context is used as a whole. */
+export function contextReads(policy: PolicyJson): ReadonlySet<string> | 'all' {
+  const read = new Set<string>();
+  let uses = 0;
+  let attributes = 0;
+  walk(policy.conditions, (node) => {
+    if (node['Var'] === 'context') uses += 1;
+    for (const operator of ['.', 'has']) {
+      const access = node[operator];
+      if (typeof access !== 'object' || access === null) continue;
+      const { left, attr } = access as { readonly left?: unknown; readonly attr?: unknown };
+      if ((left as { readonly Var?: unknown } | undefined)?.Var !== 'context') continue;
+      attributes += 1;
+      const name: unknown = Array.isArray(attr) ? attr[0] : attr;
+      if (typeof name === 'string') read.add(name);
+    }
+  });
+  return uses === attributes ? read : 'all';
+}
+
+/** Whether a condition looks at a variable ("principal", "resource") at all. */
+export function readsVariable(policy: PolicyJson, name: string): boolean {
+  let found = false;
+  walk(policy.conditions, (node) => {
+    if (node['Var'] === name) found = true;
+  });
+  return found;
+}
+
+/** Ticket texts that a condition asks for, one for each literal or pattern that it compares with. */
+export function ticketSamples(policy: PolicyJson): readonly string[] {
+  const samples = new Set<string>();
+  walk(policy.conditions, (node) => {
+    const pattern =
+      (node['like'] as { readonly left?: unknown; readonly pattern?: unknown } | undefined) ?? {};
+    if (isTicket(pattern.left) && Array.isArray(pattern.pattern)) {
+      samples.add(pattern.pattern.map((part) => (part as { Literal?: string }).Literal ?? '1').join(''));
+    }
+    const equal = (node['=='] as { readonly left?: unknown; readonly right?: unknown } | undefined) ?? {};
+    for (const [one, other] of [
+      [equal.left, equal.right],
+      [equal.right, equal.left],
+    ]) {
+      const value = (other as { readonly Value?: unknown } | undefined)?.Value;
+      if (isTicket(one) && typeof value === 'string') samples.add(value);
+    }
+  });
+  return [...samples];
+}
+
+function isTicket(expression: unknown): boolean {
+  const access = (
+    expression as { readonly '.'?: { readonly left?: unknown; readonly attr?: unknown } } | undefined
+  )?.['.'];
+  return access?.attr === 'ticket' && (access.left as { readonly Var?: unknown }).Var === 'context';
+}
