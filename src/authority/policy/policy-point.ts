@@ -1,0 +1,236 @@
+// The policy decision point (design section 5): holds one revision and answers questions about it. Deny is
+// the default: no revision, no permit, a request that does not fit the schema, an evaluation error in any
+// policy that could apply (Cedar itself would skip that policy), another tenant. Evaluation is linear in
+// policies, so each action has its own set. The rules live in check.ts and obligations.ts; help.ts says
+// what would turn a no into a yes; request.ts fills in the facts.
+
+import { actions, type Action, type Decision, type Question } from '../../core/decision.ts';
+import type { Identity } from '../../core/identity.ts';
+import type { PolicyRevision } from '../../core/policy-revision.ts';
+import { printable } from '../../core/printable.ts';
+import { evaluateSet, guarded, keepSet, type Evaluation } from './cedar.ts';
+import { requirePolicies, type ReadyPolicy } from './check.ts';
+import { considerPolicies, type ConsideredPolicy } from './explain.ts';
+import { whatWouldHelp } from './help.ts';
+import { mergeObligations } from './obligations.ts';
+import { toCedarRequest } from './request.ts';
+import { actionsOf, contextReads, ticketSamples } from './tree.ts';
+
+export interface Explanation {
+  readonly decision: Decision;
+  /** One sentence: what settled it. */
+  readonly why: string;
+  /** Every policy that could apply to the action, in id order. */
+  readonly considered: readonly ConsideredPolicy[];
+  readonly help: readonly string[];
+}
+
+/** The policies that can match one action, kept by the library under `setId`. */
+interface Shard {
+  readonly setId: string;
+  readonly policies: ReadonlyMap<string, ReadyPolicy>;
+  /** Context attributes that these policies read: other hypotheses cannot change the answer. */
+  readonly reads: ReadonlySet<string> | 'all';
+  readonly tickets: readonly string[];
+}
+
+interface Loaded {
+  readonly revision: PolicyRevision;
+  readonly shards: Readonly<Record<Action, Shard>>;
+}
+
+/** A decision and, for explanations, the words behind it. */
+interface Verdict {
+  readonly decision: Decision;
+  readonly why: string;
+}
+
+// The library never forgets a set id, so the ids of closed points are used again.
+const freeSlots: number[] = [];
+let slotsMade = 0;
+
+function takeSlot(): number {
+  const free = freeSlots.pop();
+  if (free !== undefined) return free;
+  slotsMade += 1;
+  return slotsMade;
+}
+
+export class PolicyPoint {
+  readonly #slot = takeSlot();
+  /** Sets are loaded into the bank that is not in use, so a failed load leaves the old one whole. */
+  #bank: 0 | 1 = 0;
+  #loaded: Loaded | undefined;
+  #closed = false;
+
+  get revision(): PolicyRevision | undefined {
+    return this.#loaded?.revision;
+  }
+
+  /** Puts a revision in force, all or nothing; undefined = none. Throws policy_invalid, and the old stays. */
+  load(revision: PolicyRevision | undefined): void {
+    if (this.#closed) throw new Error('this policy point is closed');
+    const before = this.#bank;
+    if (revision === undefined) {
+      this.#loaded = undefined;
+    } else {
+      const policies = requirePolicies(revision.files);
+      const bank = before === 0 ? 1 : 0;
+      const entries = actions.map((action) => [action, this.#loadShard({ bank, action, policies })] as const);
+      this.#loaded = { revision, shards: Object.fromEntries(entries) as Record<Action, Shard> };
+      this.#bank = bank;
+    }
+    this.#emptyBank(before);
+  }
+
+  /** Frees the sets. A closed point answers as one without a policy. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#loaded = undefined;
+    this.#emptyBank(this.#bank);
+    freeSlots.push(this.#slot);
+  }
+
+  /** The answer, with what would help where it is no. Never throws: what cannot be evaluated is a no. */
+  decide(question: Question): Decision {
+    const { decision } = this.#judge(question);
+    return decision.outcome === 'allow' ? decision : this.#withHelp(question, decision);
+  }
+
+  /** The same answer, with every policy that was looked at. For people: slow. */
+  explain(question: Question): Explanation {
+    const verdict = this.#judge(question);
+    const decision =
+      verdict.decision.outcome === 'allow' ? verdict.decision : this.#withHelp(question, verdict.decision);
+    return {
+      decision,
+      why: printable(verdict.why, 400),
+      considered: considerPolicies(this.#loaded?.shards[question.action]?.policies.values() ?? [], question),
+      help: decision.outcome === 'deny' ? decision.help : [],
+    };
+  }
+
+  /** Those among `principals` who get a yes. */
+  whoCan(question: Omit<Question, 'principal'>, principals: Iterable<Identity>): readonly Identity[] {
+    return [...principals].filter((principal) => this.#isAllowed({ ...question, principal }));
+  }
+
+  /** The actions to which the answer is yes. */
+  could(question: Omit<Question, 'action'>): readonly Action[] {
+    return actions.filter((action) => this.#isAllowed({ ...question, action }));
+  }
+
+  #isAllowed(question: Question): boolean {
+    return this.#judge(question).decision.outcome === 'allow';
+  }
+
+  #judge(question: Question): Verdict {
+    const loaded = this.#loaded;
+    if (loaded === undefined) {
+      return {
+        decision: { outcome: 'deny', revision: undefined, policies: [], code: 'no_policy', help: [] },
+        why: 'no policy has been applied yet, so nothing is granted',
+      };
+    }
+    const revision = loaded.revision.id;
+    const deny = (
+      code: 'not_permitted' | 'forbidden' | 'evaluation_error' | 'obligation_conflict',
+      policies: readonly string[],
+      why: string,
+    ): Verdict => ({ decision: { outcome: 'deny', revision, policies, code, help: [] }, why });
+
+    if (question.principal.tenant !== question.device.tenant) {
+      return deny('not_permitted', [], 'the identity and the device belong to different tenants');
+    }
+    const shard = loaded.shards[question.action];
+    const result = evaluate(shard, question);
+    if (!result.ok)
+      return deny('evaluation_error', [], `the question cannot be evaluated: ${result.message}`);
+    if (result.errors.length > 0) {
+      const policies = result.errors.map((error) => error.policy).sort();
+      return deny(
+        'evaluation_error',
+        policies,
+        `${quotedList(policies)} could not be evaluated, which denies`,
+      );
+    }
+    const reasons = [...result.reasons].sort();
+    if (!result.permits) {
+      return reasons.length > 0
+        ? deny('forbidden', reasons, `forbidden by ${quotedList(reasons)}`)
+        : deny('not_permitted', [], 'no policy permits it');
+    }
+    const merged = mergeObligations(
+      new Map(reasons.map((id) => [id, shard.policies.get(id)?.obligations ?? {}])),
+    );
+    if (!merged.ok) return deny('obligation_conflict', reasons, merged.message);
+    return {
+      decision: { outcome: 'allow', revision, policies: reasons, obligations: merged.obligations },
+      why: `permitted by ${quotedList(reasons)}`,
+    };
+  }
+
+  #withHelp(question: Question, decision: Decision & { readonly outcome: 'deny' }): Decision {
+    const shard = this.#loaded?.shards[question.action];
+    if (shard === undefined || (decision.code !== 'not_permitted' && decision.code !== 'forbidden')) {
+      return decision;
+    }
+    if (question.principal.tenant !== question.device.tenant) return decision;
+    const help = whatWouldHelp({
+      context: question.context,
+      reads: shard.reads,
+      tickets: shard.tickets,
+      isAllowed: (context) => this.#isAllowed({ ...question, context }),
+    });
+    return { ...decision, help };
+  }
+
+  #loadShard(options: {
+    readonly bank: 0 | 1;
+    readonly action: Action;
+    readonly policies: readonly ReadyPolicy[];
+  }): Shard {
+    const { bank, action } = options;
+    const policies = new Map(
+      options.policies
+        .filter(({ tree }) => actionsOf(tree).includes(action))
+        .map((policy) => [policy.id, policy] as const),
+    );
+    const setId = this.#setId(bank, action);
+    keepSet(setId, Object.fromEntries([...policies].map(([id, { text }]) => [id, text])));
+    const list = [...policies.values()];
+    return {
+      setId,
+      policies,
+      reads: allReads(list),
+      tickets: list.flatMap(({ tree }) => ticketSamples(tree)),
+    };
+  }
+
+  #emptyBank(bank: 0 | 1): void {
+    for (const action of actions) keepSet(this.#setId(bank, action), {});
+  }
+
+  #setId(bank: 0 | 1, action: Action): string {
+    return `${this.#slot}/${bank}/${action}`;
+  }
+}
+
+function evaluate(shard: Shard, question: Question): Evaluation {
+  return guarded(() => evaluateSet(shard.setId, toCedarRequest(question)));
+}
+
+function allReads(policies: readonly ReadyPolicy[]): ReadonlySet<string> | 'all' {
+  const reads = new Set<string>();
+  for (const { tree } of policies) {
+    const one = contextReads(tree);
+    if (one === 'all') return 'all';
+    for (const attribute of one) reads.add(attribute);
+  }
+  return reads;
+}
+
+function quotedList(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
+}
