@@ -2,7 +2,6 @@
 
 import { startAuthority } from '../../../authority/assemble.ts';
 import type { BrokerConfig } from '../../../core/broker-config.ts';
-import { tellParent } from '../../../platform/child.ts';
 import { systemClock } from '../../../platform/clock.ts';
 import { createLog } from '../../../platform/log.ts';
 import { systemRandom } from '../../../platform/random.ts';
@@ -25,7 +24,9 @@ export async function run(options: AuthorityRunOptions): Promise<number> {
       log: await createLog({ component: 'authority' }),
     });
     const { rootFingerprint, invite } = authority;
-    tellParent({ ready: { rootFingerprint, ...(invite === undefined ? {} : { invite }) } });
-    return { drain: async () => await authority.close() };
+    return {
+      ready: { rootFingerprint, ...(invite === undefined ? {} : { invite }) },
+      drain: async () => await authority.close(),
+    };
   });
 }

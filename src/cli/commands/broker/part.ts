@@ -1,7 +1,7 @@
-// What the broker's two processes have in common: start, say so, run until SIGTERM, end. A part whose
-// supervisor is gone ends too: nobody would restart or stop it.
+// What the broker's two processes have in common: start, say so, run until SIGTERM, drain; a second
+// SIGTERM does not wait. A part whose supervisor is gone ends too: nobody would restart or stop it.
 
-import { tellParent } from '../../../platform/child.ts';
+import { tellParent, type ChildMessage } from '../../../platform/child.ts';
 
 export interface PartOptions {
   readonly runDir: string;
@@ -10,25 +10,32 @@ export interface PartOptions {
 }
 
 export interface RunningPart {
+  readonly ready: NonNullable<ChildMessage['ready']>;
   /** Gentle end. */
   drain(): Promise<void>;
 }
 
 export async function runPart(start: () => Promise<RunningPart>): Promise<number> {
-  let part: RunningPart;
-  const stopped = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('disconnect', () => resolve());
-    // A terminal sends Ctrl-C to the whole group; the supervisor decides what it means.
-    process.on('SIGINT', () => undefined);
+  let ask = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve;
   });
+  process.once('SIGTERM', () => {
+    ask();
+    process.once('SIGTERM', () => process.exit(1));
+  });
+  process.once('disconnect', ask);
+  // A terminal sends Ctrl-C to the whole group; the supervisor decides what it means.
+  process.on('SIGINT', () => undefined);
+  let part: RunningPart;
   try {
     part = await start();
   } catch (error) {
     tellParent({ fault: error instanceof Error ? error.message : 'unknown error' });
     throw error;
   }
-  await stopped;
+  tellParent({ ready: part.ready });
+  await asked;
   await part.drain();
   return 0;
 }
