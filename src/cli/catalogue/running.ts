@@ -9,6 +9,11 @@ const state: FlagSpec = {
   completes: 'file',
 };
 
+const part: readonly FlagSpec[] = [
+  { name: 'run-dir', value: 'DIR', required: true, summary: 'where the sockets between the two lie' },
+  { name: 'config', value: 'JSON', required: true, summary: 'the configuration, as "broker run" read it' },
+];
+
 export const running: readonly CommandSpec[] = [
   {
     path: 'demo',
@@ -27,6 +32,45 @@ export const running: readonly CommandSpec[] = [
     ],
     examples: ['sallyport broker run --data /var/lib/sallyport --name gate.example.com'],
     load: () => import('../commands/broker/run.ts'),
+  },
+  {
+    path: 'broker authority',
+    isHidden: true,
+    summary: 'the deciding half of the broker; "broker run" starts it',
+    flags: [{ name: 'data', value: 'DIR', required: true, summary: 'the data directory' }, ...part],
+    examples: [],
+    load: () => import('../commands/broker/authority.ts'),
+  },
+  {
+    path: 'broker gate',
+    isHidden: true,
+    summary: 'the carrying half of the broker; "broker run" starts it',
+    flags: part,
+    examples: [],
+    load: () => import('../commands/broker/gate.ts'),
+  },
+  {
+    path: 'broker authority',
+    summary: 'the deciding process, started by "broker run"',
+    flags: [
+      { name: 'data', value: 'DIR', required: true, summary: 'the data directory' },
+      { name: 'run-dir', value: 'DIR', required: true, summary: 'where the control socket is' },
+      { name: 'config', value: 'JSON', required: true, summary: 'the parsed configuration' },
+    ],
+    examples: [],
+    isHidden: true,
+    load: () => import('../commands/broker/authority.ts'),
+  },
+  {
+    path: 'broker gate',
+    summary: 'the byte-moving process, started by "broker run"',
+    flags: [
+      { name: 'run-dir', value: 'DIR', required: true, summary: 'where the control socket is' },
+      { name: 'config', value: 'JSON', required: true, summary: 'the parsed configuration' },
+    ],
+    examples: [],
+    isHidden: true,
+    load: () => import('../commands/broker/gate.ts'),
   },
   {
     path: 'agent join',
