@@ -88,7 +88,7 @@ export function verifyLeaf(state: ChainState, leaf: ReceivedLeaf): ChainStep {
       chainHash: leaf.chainHash,
       time: read.time,
       erased: state.erased + (erased ? 1 : 0),
-      heads: state.heads.filter((head) => head.size > seq),
+      heads: state.heads.filter((head) => head.size !== seq),
     },
   };
 }
