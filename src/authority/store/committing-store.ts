@@ -6,13 +6,12 @@ import { limits } from '../../core/limits.ts';
 import type { AuditEvent } from '../../core/event.ts';
 import { normalFilter } from '../log/event-filter.ts';
 import { eventOf } from '../log/event-text.ts';
-import type { Backend, Outcome } from './backend.ts';
+import type { Backend, Outcome, Row } from './backend.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { HeldCuts, messageOf, type HeldCutsParts } from './held-cuts.ts';
 import { nextCursor, readPage } from './list-page.ts';
 import { prepareCommit, type PreparedCommit } from './prepared-commit.ts';
 import { conditionsOf } from './record-columns.ts';
-import type { Row } from './backend.ts';
 import {
   StoreUnavailable,
   type Commit,
@@ -107,8 +106,8 @@ class CommittingStore implements Store {
     filter: EventFilter,
     page: { readonly afterSeq?: number; readonly limit: number; readonly newest?: boolean },
   ): Promise<readonly AuditEvent[]> {
-    const limit = Math.min(page.limit, limits.auditPageMax);
-    const leaves = await this.#backend.events(normalFilter(filter), { ...page, limit });
+    const bounded = { ...page, limit: logLimit(page.limit) };
+    const leaves = await this.#backend.events(normalFilter(filter), bounded);
     return leaves.map(eventOf);
   }
 
@@ -118,7 +117,7 @@ class CommittingStore implements Store {
   }
 
   async leaves(fromSeq: number, limit: number): Promise<readonly Leaf[]> {
-    return await this.#backend.leaves(fromSeq, Math.min(limit, limits.auditPageMax));
+    return await this.#backend.leaves(fromSeq, logLimit(limit));
   }
 
   head(): Promise<{ readonly size: number; readonly chainHash: string }> {
@@ -217,6 +216,11 @@ class CommittingStore implements Store {
 
 function storedOf<K extends RecordKind>(row: Row): Stored<Records[K]> {
   return { value: JSON.parse(row.text) as Records[K], rev: row.rev };
+}
+
+/** A limit below 1 would mean no limit to SQLite. */
+function logLimit(limit: number): number {
+  return Math.max(1, Math.min(Math.floor(limit), limits.auditPageMax));
 }
 
 function unavailable(error: unknown): StoreUnavailable {

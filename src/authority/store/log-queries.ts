@@ -41,6 +41,8 @@ export async function selectEvents(
   { afterSeq, limit, newest = false }: EventPage,
 ): Promise<readonly Leaf[]> {
   const { types, identity, device, session, from, until } = filter;
+  // Not every database has an empty list.
+  if (types?.length === 0) return [];
   let query = db.selectFrom('leaf').select(leafColumns).limit(limit);
   if (afterSeq !== undefined) query = query.where('seq', '>', afterSeq);
   if (types !== undefined) query = query.where('type', 'in', types);
