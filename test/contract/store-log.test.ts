@@ -98,6 +98,7 @@ for (const body of bodies) {
       assert.deepEqual(await seqs({ limit: 3, afterSeq: 9 }), [10]);
       assert.deepEqual(await seqs({ limit: 3, newest: true }), [10, 9, 8]);
       assert.deepEqual(await seqs({ limit: 9, newest: true, afterSeq: 8 }), [10, 9]);
+      assert.deepEqual(await seqs({ limit: -1 }), [1]);
     });
 
     test('listeners hear every commit once, in order, until they leave', async () => {

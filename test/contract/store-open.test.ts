@@ -1,0 +1,181 @@
+// Opening the sqlite store: what it keeps, what it refuses, and the words it has for it.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { Kysely, sql } from 'kysely';
+import { SallyportError } from '../../src/core/errors.ts';
+import { executedSteps, migrate, migrations } from '../../src/authority/store/migrations.ts';
+import type { Tables } from '../../src/authority/store/schema.ts';
+import { NodeSqliteDialect } from '../../src/authority/store/sqlite-dialect.ts';
+import { openSqliteStore } from '../../src/authority/store/sqlite-store.ts';
+import type { Store } from '../../src/authority/store/store.ts';
+import { event, identity, lock, notes, partsOf, verifyLog } from './store-bodies.ts';
+
+function folderOf(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'sallyport-open-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+let opened = 0;
+
+/** Each opening has chance of its own, as a process has: the same bytes again would give the same ids. */
+const openIn = (folder: string): Promise<Store> =>
+  openSqliteStore({
+    ...partsOf(`opening ${opened++}`),
+    path: join(folder, 'store.db'),
+    reservePath: join(folder, 'reserve'),
+  });
+
+async function refusalOf(folder: string): Promise<SallyportError> {
+  try {
+    await (await openIn(folder)).close();
+  } catch (error) {
+    assert.ok(error instanceof SallyportError, String(error));
+    assert.equal(error.code, 'store_unavailable');
+    assert.ok(error.next);
+    return error;
+  }
+  return assert.fail('it opened');
+}
+
+test('a store that is opened again has kept records, revisions, events and the end of the chain', async () => {
+  using folder = folderOf();
+  const first = await openIn(folder.path);
+  const alice = identity('alice');
+  await first.commit({ changes: [{ put: 'identity', value: alice }], events: [event('one')] });
+  await first.commit({ changes: [{ put: 'identity', value: alice }], events: [event('two')] });
+  const head = await first.head();
+  await first.close();
+
+  const second = await openIn(folder.path);
+  assert.deepEqual(await second.head(), head);
+  assert.deepEqual(await second.get('identity', alice.id), { value: alice, rev: 2 });
+  await second.commit({ changes: [{ put: 'identity', value: alice, rev: 2 }], events: [event('three')] });
+  assert.deepEqual(await notes(second), ['one', 'two', 'three']);
+  const times = (await second.events({}, { limit: 9 })).map(({ time }) => time);
+  assert.deepEqual(times, [...new Set(times)].sort());
+  assert.ok((await verifyLog(second)).ok);
+  await second.close();
+});
+
+test('R9 every file of the store belongs to its owner alone, also one that was left open to others', async () => {
+  using folder = folderOf();
+  const path = join(folder.path, 'store.db');
+  writeFileSync(path, '');
+  chmodSync(path, 0o644);
+  const store = await openIn(folder.path);
+  await store.commit({ changes: [{ put: 'lock', value: lock() }], events: [event('one')] });
+  const modeOf = (name: string): number => statSync(join(folder.path, name)).mode & 0o777;
+  const names = readdirSync(folder.path).sort();
+  assert.deepEqual(
+    names.map((name) => [name, modeOf(name)]),
+    [
+      ['reserve', 0o600],
+      ['store.db', 0o600],
+      ['store.db-wal', 0o600],
+    ],
+  );
+  await store.close();
+});
+
+test('a store that another process has open is refused', async () => {
+  using folder = folderOf();
+  const store = await openIn(folder.path);
+  const refusal = await refusalOf(folder.path);
+  assert.match(refusal.message, /another process holds the database/);
+  assert.match(refusal.next ?? '', /stop the other process/);
+  await store.close();
+  await (await openIn(folder.path)).close();
+});
+
+test('a database from a newer version is refused, with the version and what to do, and not touched', async () => {
+  using folder = folderOf();
+  await (await openIn(folder.path)).close();
+  const path = join(folder.path, 'store.db');
+  const database = new DatabaseSync(path);
+  database.exec("insert into kysely_migration values ('0999_from_the_future', '2040-01-01T00:00:00.000Z')");
+  database.close();
+  const refusal = await refusalOf(folder.path);
+  assert.match(refusal.message, /written by a newer version: its schema is at "0999_from_the_future"/);
+  assert.match(refusal.message, /this version knows "0001_records_and_log"/);
+  assert.match(refusal.next ?? '', /run that newer version, or restore a backup/);
+});
+
+test('a file that is no database is refused and not overwritten', async () => {
+  using folder = folderOf();
+  writeFileSync(join(folder.path, 'store.db'), 'x'.repeat(10_000), { mode: 0o600 });
+  assert.match((await refusalOf(folder.path)).message, /the file is not a database/);
+  assert.equal(statSync(join(folder.path, 'store.db')).size, 10_000);
+});
+
+test('a directory that is missing, is a file, or may not be written is refused with its path', async () => {
+  using folder = folderOf();
+  assert.match((await refusalOf(join(folder.path, 'missing'))).message, /cannot open ".*store\.db"/);
+  writeFileSync(join(folder.path, 'file'), '');
+  assert.match((await refusalOf(join(folder.path, 'file'))).message, /no directory/);
+  chmodSync(folder.path, 0o500);
+  try {
+    const refusal = await asNobody(() => refusalOf(folder.path));
+    assert.match(refusal.message, /no permission/);
+    assert.match(refusal.next ?? '', /check who owns it/);
+  } finally {
+    chmodSync(folder.path, 0o700);
+  }
+});
+
+/** Root may write everywhere, so as root this runs for a while as the user nobody. */
+async function asNobody<T>(run: () => Promise<T>): Promise<T> {
+  const { getuid, seteuid } = process;
+  if (getuid?.() !== 0 || seteuid === undefined) return await run();
+  seteuid(65_534);
+  try {
+    return await run();
+  } finally {
+    seteuid(0);
+  }
+}
+
+test('a reserve that cannot be had is refused at start, not when it is needed', async () => {
+  using folder = folderOf();
+  writeFileSync(join(folder.path, 'reserve'), 'not a reserve');
+  assert.match((await refusalOf(folder.path)).message, /cannot allocate the reserve ".*reserve"/);
+  // The database was let go of: the next try is not told that somebody holds it.
+  rmSync(join(folder.path, 'reserve'));
+  await (await openIn(folder.path)).close();
+});
+
+const inMemory = (): Kysely<Tables> =>
+  new Kysely<Tables>({ dialect: new NodeSqliteDialect(new DatabaseSync(':memory:')) });
+
+test('an empty database takes every migration, once, and says which', async () => {
+  const db = inMemory();
+  assert.deepEqual(await executedSteps(db), []);
+  await migrate(db, { name: 'test' });
+  assert.deepEqual(await executedSteps(db), Object.keys(migrations));
+  await migrate(db, { name: 'test' });
+  assert.deepEqual(await executedSteps(db), Object.keys(migrations));
+  await db.destroy();
+});
+
+test('a migration that fails half way leaves nothing of itself behind', async () => {
+  const db = inMemory();
+  await migrate(db, { name: 'test' });
+  const known = {
+    ...migrations,
+    '0002_half': {
+      async up(half: Kysely<unknown>): Promise<void> {
+        await half.schema.createTable('half').addColumn('id', 'text').execute();
+        await sql`this is no sql`.execute(half);
+      },
+    },
+  };
+  await assert.rejects(migrate(db, { name: 'test', known }), /syntax error/);
+  assert.deepEqual(await executedSteps(db), Object.keys(migrations));
+  const tables = await db.introspection.getTables();
+  assert.ok(!tables.some(({ name }) => name === 'half'));
+  await db.destroy();
+});
