@@ -39,6 +39,7 @@ export const eventTypes = [
   'credential.issued',
   'credential.renewed',
   'credential.refused',
+  'credential.revoked',
   'auth.failed',
   'api.refused',
   'link.opened',

@@ -47,7 +47,10 @@ export interface Enrollment {
   /** device: who answers for it, its labels, and the id it will have. */
   readonly owner?: IdentityId;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly purpose?: string;
   readonly roles?: readonly Role[];
+  /** human: the existing identity that gets one more key; absent = a new identity. */
+  readonly identity?: IdentityId;
   readonly createdBy: IdentityId | 'system';
   readonly createdAt: number;
   readonly expiresAt: number;

@@ -1,0 +1,50 @@
+// Use-case: why one identity may, or may not, do one thing on one target. A lock answers no, whatever
+// policy says, and is named.
+
+import type { z } from 'zod';
+import type { Explained, explainQuery } from '../../api/policy.ts';
+import type { Question } from '../../core/decision.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import type { AuthorityContext } from '../context.ts';
+import { lockOn } from '../sessions/session-facts.ts';
+import { commandWords } from './command-words.ts';
+import { requireIdentity } from './find.ts';
+import { requireTarget } from './policy-target.ts';
+
+export async function explainPolicy(
+  ctx: AuthorityContext,
+  query: z.output<typeof explainQuery>,
+): Promise<Explained> {
+  const principal = await requireIdentity(ctx, query.identity);
+  const target = await requireTarget(ctx, query.target);
+  const argv = query.command === undefined ? undefined : readCommand(query.command);
+  const question: Question = {
+    principal,
+    action: query.action,
+    ...target,
+    context: { now: ctx.clock.now(), ...(argv === undefined ? {} : { argv }) },
+  };
+  const { decision, considered, help } = ctx.policy.explain(question);
+  const lock = lockOn(ctx, principal, target.device);
+  const isAllowed = decision.outcome === 'allow' && lock === undefined;
+  const code = lock === undefined ? (decision.outcome === 'deny' ? decision.code : undefined) : 'locked';
+  return {
+    outcome: isAllowed ? 'allow' : 'deny',
+    ...(code === undefined ? {} : { code }),
+    ...(decision.revision === undefined ? {} : { revision: decision.revision }),
+    policies: [...decision.policies],
+    considered: considered.map((one) => ({ ...one })),
+    ...(decision.outcome === 'allow' ? { obligations: { ...decision.obligations } } : {}),
+    help: [...help],
+    ...(lock === undefined ? {} : { lock: `${lock.id} "${printable(lock.reason)}"` }),
+  };
+}
+
+function readCommand(command: string): readonly string[] {
+  const words = commandWords(command);
+  if (words !== undefined && words.length > 0) return words;
+  throw new SallyportError('invalid', `"${printable(command, 80)}" is not a command`, {
+    next: 'write it as in a shell, with quotes closed',
+  });
+}

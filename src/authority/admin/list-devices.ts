@@ -1,0 +1,49 @@
+// Use-case: the devices that the caller may know of: all for administrators, for others those that policy
+// lets them discover.
+
+import type { z } from 'zod';
+import type { deviceQuery, DeviceView } from '../../api/nouns.ts';
+import { parseLabel, type Device } from '../../core/device.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import type { AuthorityContext } from '../context.ts';
+import { canDiscover } from '../sessions/session-facts.ts';
+import { sessionsPerDevice, viewDevice } from './device-view.ts';
+import { eachRecord } from './each-record.ts';
+import { isAdministrator, type Operator } from './operator.ts';
+import { pageOfKept, type Paged } from './page.ts';
+import { Pauses } from './pauses.ts';
+
+export async function listDevices(
+  ctx: AuthorityContext,
+  caller: Operator,
+  query: z.output<typeof deviceQuery>,
+): Promise<Paged<DeviceView>> {
+  const labels = readLabels(query.where);
+  const pauses = new Pauses();
+  const { kept, next } = await pageOfKept(devices(ctx), query, async (device) => {
+    if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
+    if (isAdministrator(caller)) return true;
+    await pauses.next();
+    return canDiscover(ctx, caller.identity, device);
+  });
+  const sessions = sessionsPerDevice(ctx);
+  const items: DeviceView[] = [];
+  for (const device of kept) items.push(await viewDevice(ctx, device, sessions));
+  return { items, ...(next === undefined ? {} : { next }) };
+}
+
+async function* devices(ctx: AuthorityContext): AsyncGenerator<Device> {
+  for await (const { value } of eachRecord(ctx.store, 'device')) yield value;
+}
+
+function readLabels(where: string | readonly string[] | undefined): readonly (readonly [string, string])[] {
+  const texts = where === undefined ? [] : typeof where === 'string' ? [where] : where;
+  return texts.map((text) => {
+    const label = parseLabel(text);
+    if (label !== undefined) return label;
+    throw new SallyportError('invalid', `"${printable(text, 80)}" is not a label`, {
+      next: 'filter with KEY=VALUE, for example --where site=lyon',
+    });
+  });
+}

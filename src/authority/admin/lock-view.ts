@@ -1,0 +1,34 @@
+// A lock as the api shows it, with the name of what it stands on.
+
+import type { LockView } from '../../api/nouns.ts';
+import type { Lock, LockSelector } from '../../core/lock.ts';
+import type { AuthorityContext } from '../context.ts';
+import { identityName, removedName } from './names.ts';
+import { iso } from './time-text.ts';
+
+export async function viewLock(ctx: AuthorityContext, lock: Lock): Promise<LockView> {
+  return {
+    id: lock.id,
+    kind: lock.selector.kind,
+    subject: { id: lock.selector.id, name: await subjectName(ctx, lock.selector) },
+    reason: lock.reason,
+    createdBy: { id: lock.createdBy, name: await identityName(ctx, lock.createdBy) },
+    createdAt: iso(lock.createdAt),
+    ...(lock.expiresAt === undefined ? {} : { expiresAt: iso(lock.expiresAt) }),
+  };
+}
+
+async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promise<string> {
+  switch (selector.kind) {
+    case 'identity':
+      return await identityName(ctx, selector.id);
+    case 'device':
+      return (await ctx.store.get('device', selector.id))?.value.name ?? removedName;
+    case 'session':
+      return (await ctx.store.get('session', selector.id))?.value.target ?? removedName;
+    case 'service':
+      return selector.id;
+    default:
+      return selector satisfies never;
+  }
+}

@@ -1,0 +1,25 @@
+// Use-case: who this certificate is, and what is open for it.
+
+import type { Whoami } from '../../api/enrollments.ts';
+import type { AuthorityContext } from '../context.ts';
+import type { Operator } from './operator.ts';
+import { iso } from './time-text.ts';
+
+export async function whoami(ctx: AuthorityContext, caller: Operator): Promise<Whoami> {
+  const { identity, serial, notAfter } = caller;
+  const sessions: Whoami['sessions'] = [];
+  for (const live of ctx.sessions.all()) {
+    if (live.identity !== identity.id) continue;
+    const session = await ctx.store.get('session', live.id);
+    if (session !== undefined) sessions.push({ id: live.id, name: session.value.target });
+  }
+  return {
+    id: identity.id,
+    kind: identity.kind,
+    name: identity.name,
+    roles: [...identity.roles],
+    broker: ctx.broker.name,
+    certificate: { serial, notAfter: iso(notAfter) },
+    sessions,
+  };
+}

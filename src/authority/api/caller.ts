@@ -1,0 +1,149 @@
+// Who is calling: from the client certificate to a Caller, checked at every request. In this order: the
+// certificate names exactly one peer of this broker, of a kind that the route is for (L4), with a
+// credential that we issued and did not revoke, for a device or identity that exists, that no lock stands
+// on, and that has the role. Each no is an audit event; none says more than its code.
+
+import type { Route } from '../../api/routes.ts';
+import { SallyportError, type ErrorCode } from '../../core/errors.ts';
+import type { EventActor, EventType } from '../../core/event.ts';
+import { parseId, type DeviceId, type IdentityId } from '../../core/ids.ts';
+import type { Credential, Identity } from '../../core/identity.ts';
+import { printable } from '../../core/printable.ts';
+import { peerOf, type Peer } from '../../wire/tls-peer.ts';
+import type { AuthorityContext, Caller } from '../context.ts';
+import { credentialIdOf } from '../enroll/credentials.ts';
+import type { Connection } from './connection.ts';
+import type { Refusals } from './refusals.ts';
+
+interface Door {
+  readonly name: string;
+  readonly route: Route;
+  readonly connection: Connection;
+}
+
+interface Refusal {
+  readonly type: Extract<EventType, 'auth.failed' | 'api.refused'>;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly next?: string;
+  /** For the log alone. */
+  readonly why: string;
+}
+
+/** A locked device still owes the receipts of what was cut from it: they prove the cut. */
+const routesPastLocks: ReadonlySet<string> = new Set(['deviceReceipt']);
+
+/** Undefined on public routes. Throws SallyportError after the refusal is on the log. */
+export async function callerOf(
+  ctx: AuthorityContext,
+  refusals: Refusals,
+  door: Door,
+): Promise<Caller | undefined> {
+  if (door.route.who === 'public') return undefined;
+  const now = ctx.clock.now();
+  const peer = peerOf(door.connection.certificate, { now });
+  const found = typeof peer === 'string' ? unauthenticated(peer) : await lookUp(ctx, door, peer, now);
+  if (!('code' in found)) return found;
+  const { type, code, message, next, why } = found;
+  await refusals.note(
+    { type, actor: actorOf(peer), code, body: { route: door.name, why } },
+    door.connection.sourceIp,
+  );
+  throw new SallyportError(code, message, next === undefined ? {} : { next });
+}
+
+async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer, now: number): Promise<Caller | Refusal> {
+  const { route } = door;
+  if (peer.trustDomain !== ctx.pki.trustDomain || peer.env !== ctx.pki.env) return unauthenticated('foreign');
+  if (route.who !== 'public' && !route.who.includes(peer.kind)) {
+    return {
+      type: 'auth.failed',
+      code: 'wrong_kind',
+      message: `a certificate of kind "${peer.kind}" cannot be used here`,
+      why: 'wrong_kind',
+    };
+  }
+  const credential = (await ctx.store.get('credential', credentialIdOf(peer.serial)))?.value;
+  if (credential === undefined || !belongsTo(credential, peer)) return unauthenticated('unknown_credential');
+  if (credential.revokedAt !== undefined) return unauthenticated('revoked');
+  const common = {
+    kind: peer.kind,
+    spki: peer.spki,
+    serial: peer.serial,
+    notAfter: peer.notAfter,
+    sourceIp: door.connection.sourceIp,
+  };
+  const deviceId = parseId('dev', peer.id);
+  if (peer.kind === 'device') {
+    const device = deviceId === undefined ? undefined : (await ctx.store.get('device', deviceId))?.value;
+    if (device === undefined || device.spki !== peer.spki) return unauthenticated('unknown_device');
+    return lockedOut(ctx, door, { device: device.id }) ?? { ...common, id: device.id };
+  }
+  const identityId = parseId('idn', peer.id);
+  const identity =
+    identityId === undefined ? undefined : (await ctx.store.get('identity', identityId))?.value;
+  if (identity === undefined || identity.kind !== peer.kind) return unauthenticated('unknown_identity');
+  if (identity.expiresAt !== undefined && identity.expiresAt <= now)
+    return unauthenticated('identity_expired');
+  return (
+    lockedOut(ctx, door, { identity: identity.id, owner: identity.owner }) ??
+    withoutRole(route, identity) ?? { ...common, id: identity.id, identity }
+  );
+}
+
+function belongsTo(credential: Credential, peer: Peer): boolean {
+  return (
+    credential.serial === peer.serial &&
+    credential.spki === peer.spki &&
+    credential.holder === peer.id &&
+    credential.kind === peer.kind
+  );
+}
+
+function lockedOut(
+  ctx: AuthorityContext,
+  door: Door,
+  subject: {
+    readonly identity?: IdentityId;
+    readonly owner?: IdentityId | undefined;
+    readonly device?: DeviceId;
+  },
+): Refusal | undefined {
+  if (routesPastLocks.has(door.name)) return undefined;
+  const lock = ctx.locks.find(subject);
+  if (lock === undefined) return undefined;
+  return {
+    type: 'auth.failed',
+    code: 'locked',
+    message: `"${subject.device ?? subject.identity ?? ''}" is locked: ${printable(lock.reason)}`,
+    next: `an administrator can lift the lock: sallyport unlock ${lock.id}`,
+    why: lock.id,
+  };
+}
+
+function withoutRole(route: Route, identity: Identity): Refusal | undefined {
+  if (route.role === undefined || route.role === 'any' || identity.roles.includes(route.role)) {
+    return undefined;
+  }
+  return {
+    type: 'api.refused',
+    code: 'forbidden',
+    message: `this needs the role "${route.role}"`,
+    next: 'ask an administrator',
+    why: `role ${route.role}`,
+  };
+}
+
+function unauthenticated(why: string): Refusal {
+  return {
+    type: 'auth.failed',
+    code: 'unauthenticated',
+    message: 'no usable client certificate came with this request',
+    next: 'sign in with "sallyport login", or on a device join again with a new invite',
+    why,
+  };
+}
+
+function actorOf(peer: Peer | string): EventActor {
+  return typeof peer === 'string' ? { kind: 'system', id: 'nobody' } : { kind: peer.kind, id: peer.id };
+}

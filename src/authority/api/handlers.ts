@@ -1,0 +1,92 @@
+// One handler for each route of src/api/routes.ts: which use-case it is, and what it is given. Nothing is
+// decided here. A route without its handler does not compile.
+
+import * as facts from '../admin/broker-facts.ts';
+import { addLock } from '../admin/add-lock.ts';
+import { applyPolicy } from '../admin/apply-policy.ts';
+import { grantRole, revokeRole } from '../admin/change-role.ts';
+import { checkPolicy } from '../admin/check-policy.ts';
+import { couldDo } from '../admin/could-do.ts';
+import { explainPolicy } from '../admin/explain-policy.ts';
+import { requireIdentity } from '../admin/find.ts';
+import { viewIdentity } from '../admin/identity-view.ts';
+import { killIdentity } from '../admin/kill-identity.ts';
+import { listDevices } from '../admin/list-devices.ts';
+import { listEvents, showEvent } from '../admin/list-events.ts';
+import { listIdentities } from '../admin/list-identities.ts';
+import { listLocks } from '../admin/list-locks.ts';
+import { listPolicies } from '../admin/list-policies.ts';
+import { listSessions } from '../admin/list-sessions.ts';
+import { listLeaves, logHead } from '../admin/read-log.ts';
+import { removeDevice } from '../admin/remove-device.ts';
+import { removeIdentity } from '../admin/remove-identity.ts';
+import { removeLock } from '../admin/remove-lock.ts';
+import { showDevice } from '../admin/show-device.ts';
+import { showPolicy } from '../admin/show-policy.ts';
+import { showSession } from '../admin/show-session.ts';
+import { stopSession } from '../admin/stop-session.ts';
+import { testPolicy } from '../admin/test-policy.ts';
+import { whoami } from '../admin/whoami.ts';
+import { whoCan } from '../admin/who-can.ts';
+import type { AuthorityContext } from '../context.ts';
+import { inviteDevice, invitePerson } from '../enroll/invite.ts';
+import type { RedeemDoor } from '../enroll/redeem.ts';
+import { renewDevice } from '../enroll/renew-device.ts';
+import { renewSignIn, signOut } from '../enroll/sign-in.ts';
+import { openSession } from '../sessions/open-session.ts';
+import { receiveReceipt } from '../sessions/receive-receipt.ts';
+import type { Handlers } from './calls.ts';
+
+export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Handlers {
+  return {
+    health: async () => facts.health(ctx),
+    trust: async () => facts.trustFacts(ctx),
+    redeem: async ({ body, sourceIp }) => await redeemDoor.redeem({ ...body, sourceIp }),
+
+    deviceRenew: async ({ caller, body }) => await renewDevice(ctx, caller, body.request),
+    deviceReceipt: async ({ caller, body }) => {
+      await receiveReceipt(ctx, caller, body.receipt);
+      return { done: true };
+    },
+
+    whoami: async ({ caller }) => await whoami(ctx, caller),
+    signInRenew: async ({ caller, body }) => await renewSignIn(ctx, caller, body.csr),
+    signOut: async ({ caller }) => await signOut(ctx, caller),
+
+    openSession: async ({ caller, body }) => await openSession(ctx, caller, body),
+    listSessions: async ({ caller, query }) => await listSessions(ctx, caller, query),
+    showSession: async ({ caller, params }) => await showSession(ctx, caller, params.id),
+    endSession: async ({ caller, params, body }) => await stopSession(ctx, caller, { id: params.id, body }),
+
+    listDevices: async ({ caller, query }) => await listDevices(ctx, caller, query),
+    showDevice: async ({ caller, params }) => await showDevice(ctx, caller, params.id),
+    removeDevice: async ({ caller, params }) => await removeDevice(ctx, caller, params.id),
+    inviteDevice: async ({ caller, body }) => await inviteDevice(ctx, caller, body),
+
+    listIdentities: async ({ query }) => await listIdentities(ctx, query),
+    showIdentity: async ({ params }) => await viewIdentity(ctx, await requireIdentity(ctx, params.id)),
+    removeIdentity: async ({ caller, params }) => await removeIdentity(ctx, caller, params.id),
+    invitePerson: async ({ caller, body }) => await invitePerson(ctx, caller, body),
+    grantRole: async ({ caller, body }) => await grantRole(ctx, caller, body),
+    revokeRole: async ({ caller, body }) => await revokeRole(ctx, caller, body),
+    kill: async ({ caller, body }) => await killIdentity(ctx, caller, body),
+
+    listLocks: async ({ query }) => await listLocks(ctx, query),
+    addLock: async ({ caller, body }) => await addLock(ctx, caller, body),
+    removeLock: async ({ caller, params }) => await removeLock(ctx, caller, params.id),
+
+    checkPolicy: async ({ body }) => checkPolicy(body.files),
+    testPolicy: async ({ caller, body }) => testPolicy(ctx, caller, body),
+    applyPolicy: async ({ caller, body }) => await applyPolicy(ctx, caller, body),
+    listPolicies: async ({ query }) => await listPolicies(ctx, query),
+    showPolicy: async ({ params }) => await showPolicy(ctx, params.id),
+    explainPolicy: async ({ query }) => await explainPolicy(ctx, query),
+    whoCan: async ({ query }) => await whoCan(ctx, query),
+    could: async ({ query }) => await couldDo(ctx, query),
+
+    listEvents: async ({ query }) => await listEvents(ctx, query),
+    showEvent: async ({ params }) => await showEvent(ctx, params.id),
+    listLeaves: async ({ query }) => await listLeaves(ctx, query),
+    logHead: async () => await logHead(ctx),
+  };
+}

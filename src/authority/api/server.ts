@@ -1,0 +1,173 @@
+// The /v1 api as a Fastify instance without a port: routes from src/api/routes.ts, each with its caller
+// check before the body is read, its schemas in and out (undeclared fields of an answer are stripped),
+// Idempotency-Key on writes, and one error form. listen.ts gives it sockets; tests call app.inject.
+
+import type { IncomingMessage } from 'node:http';
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { problem } from '../../api/problem.ts';
+import { routes, type Route, type RouteName } from '../../api/routes.ts';
+import { SallyportError, toProblem } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { AuthorityContext, Caller } from '../context.ts';
+import { RedeemDoor } from '../enroll/redeem.ts';
+import { callerOf } from './caller.ts';
+import { Connections, type Connection } from './connection.ts';
+import { knownFault } from './faults.ts';
+import { handlersFor } from './handlers.ts';
+import { Idempotency } from './idempotency.ts';
+import { Refusals } from './refusals.ts';
+
+export interface ApiOptions {
+  /** What is known of the connection that a request came on. Default: what `connections` was told. */
+  readonly connectionOf?: (request: IncomingMessage) => Connection;
+}
+
+export interface Api {
+  readonly app: FastifyInstance;
+  /** Whoever ends the TLS of a connection vouches for it here. */
+  readonly connections: Connections;
+  /** Stops timers and writes refusals that were only counted. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What the wrapper around every handler takes from a request once it was checked. */
+type AnyHandler = (call: {
+  readonly caller: Caller | undefined;
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly sourceIp: string;
+}) => Promise<unknown>;
+
+const problemType = 'application/problem+json; charset=utf-8';
+/** OpenAPI 3.1 has this kind of scheme; the library's types are of 3.0. */
+const certificate = { type: 'mutualTLS' } as unknown as {
+  readonly type: 'openIdConnect';
+  readonly openIdConnectUrl: string;
+};
+const forgetAnswersEveryMs = 60 * 60_000;
+
+/** How an answer is kept for a retry; routes that have their own way to be retried keep nothing. */
+const secretAnswers: ReadonlySet<string> = new Set<RouteName>(['inviteDevice', 'invitePerson']);
+const ownRetry: ReadonlySet<string> = new Set<RouteName>(['redeem', 'deviceRenew', 'deviceReceipt']);
+
+export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}): Promise<Api> {
+  const connections = new Connections();
+  const connectionOf = options.connectionOf ?? ((request) => connections.of(request));
+  const refusals = new Refusals(ctx);
+  const idempotency = new Idempotency(ctx);
+  const redeemDoor = new RedeemDoor(ctx, refusals);
+  const handlers = handlersFor(ctx, redeemDoor);
+  const callers = new WeakMap<FastifyRequest, Caller | undefined>();
+
+  const app = Fastify({
+    logger: false,
+    bodyLimit: limits.apiBodyMaxBytes,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 128 },
+    genReqId: () => `req_${Buffer.from(ctx.random.bytes(9)).toString('base64url')}`,
+    frameworkErrors: (error, request, reply) => void answerError(ctx, error, request, reply),
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    answerError(ctx, new SallyportError('not_found', 'there is no such route'), request, reply),
+  );
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Sallyport', version: ctx.broker.version },
+      components: { securitySchemes: { certificate } },
+    },
+    transform: jsonSchemaTransform,
+  });
+
+  for (const [name, route] of Object.entries(routes) as [RouteName, Route][]) {
+    const handler = handlers[name] as unknown as AnyHandler;
+    app.route({
+      method: route.method,
+      url: route.path,
+      schema: {
+        operationId: name,
+        summary: route.summary,
+        security: route.who === 'public' ? [] : [{ certificate: [] }],
+        ...(route.params === undefined ? {} : { params: route.params }),
+        ...(route.query === undefined ? {} : { querystring: route.query }),
+        ...(route.body === undefined ? {} : { body: route.body }),
+        response: { 200: route.response, default: problem },
+      },
+      // Before the body is read: strangers do not get to make us parse anything.
+      onRequest: async (request) => {
+        const connection = connectionOf(request.raw);
+        callers.set(request, await callerOf(ctx, refusals, { name, route, connection }));
+      },
+      handler: async (request) => {
+        const caller = callers.get(request);
+        const { params, query, body } = request;
+        const { sourceIp } = connectionOf(request.raw);
+        const run = async (): Promise<unknown> => await handler({ caller, params, query, body, sourceIp });
+        const key = request.headers['idempotency-key'];
+        if (key === undefined || route.method === 'GET' || caller === undefined || ownRetry.has(name)) {
+          return await run();
+        }
+        if (Array.isArray(key)) throw new SallyportError('invalid', 'there is more than one Idempotency-Key');
+        const { method, url } = request;
+        const isSecret = secretAnswers.has(name);
+        return await idempotency.once({ caller: caller.id, key, method, url, body, isSecret }, run);
+      },
+    });
+  }
+  app.route({
+    method: 'GET',
+    url: '/v1/openapi.json',
+    schema: { hide: true },
+    handler: (_request, reply) => reply.type('application/json; charset=utf-8').send(openApiText()),
+  });
+
+  let text: string | undefined;
+  const openApiText = (): string => (text ??= JSON.stringify(app.swagger()));
+  await app.ready();
+  const stopForgetting = forgetRegularly(ctx, idempotency);
+  return {
+    app,
+    connections,
+    close: async () => {
+      stopForgetting();
+      await refusals.close();
+      await app.close();
+    },
+  };
+}
+
+async function answerError(
+  ctx: AuthorityContext,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const known = knownFault(error);
+  if (known === undefined) {
+    ctx.log.error(
+      { err: error, request: request.id, route: request.routeOptions?.url },
+      'api: a request failed',
+    );
+  }
+  const answer = toProblem(known ?? error, `urn:sallyport:request:${request.id}`);
+  // Sent as text: the problem must go out even where a route's own serializer is what failed.
+  await reply.code(answer.status).type(problemType).serializer(String).send(JSON.stringify(answer));
+}
+
+function forgetRegularly(ctx: AuthorityContext, idempotency: Idempotency): () => void {
+  const arm = () => ctx.clock.setTimer(forgetAnswersEveryMs, forget, { ref: false });
+  let timer = arm();
+  function forget(): void {
+    timer = arm();
+    idempotency.forgetOld().catch((error: unknown) => {
+      ctx.log.warn({ err: error }, 'api: old answers could not be removed; the next hour tries again');
+    });
+  }
+  return () => timer.cancel();
+}

@@ -1,0 +1,50 @@
+// Use-cases: the invites that come from the broker itself and not from an administrator: for the very
+// first one, and the way back in for whoever holds the data directory.
+
+import { isName } from '../../core/device.ts';
+import { limits } from '../../core/limits.ts';
+import { eachRecord } from '../admin/each-record.ts';
+import { requireIdentity } from '../admin/find.ts';
+import type { AuthorityContext } from '../context.ts';
+import { anotherKey, makeInvite, type WantedInvite } from './make-invite.ts';
+
+/**
+ * The invite for the first administrator: undefined as soon as there is one. `broker run` prints it at
+ * each start until it is used; the one before stops working.
+ */
+export async function createFirstInvite(
+  ctx: AuthorityContext,
+  options: { readonly name?: string } = {},
+): Promise<string | undefined> {
+  for await (const { value } of eachRecord(ctx.store, 'identity')) {
+    if (value.roles.includes('administrator')) return undefined;
+  }
+  return await inviteLocally(ctx, { name: options.name ?? 'admin', extra: { roles: ['administrator'] } });
+}
+
+/**
+ * One more key for a person who is already here, made by whoever holds the broker's data directory: the
+ * way back in when every administrator's sign-in ran out. Throws not_found for a stranger.
+ */
+export async function createSignInInvite(
+  ctx: AuthorityContext,
+  options: { readonly name: string },
+): Promise<string> {
+  const identity = await requireIdentity(ctx, options.name);
+  return await inviteLocally(ctx, { name: identity.name, extra: anotherKey(identity, undefined) });
+}
+
+async function inviteLocally(
+  ctx: AuthorityContext,
+  wanted: Pick<WantedInvite, 'name' | 'extra'>,
+): Promise<string> {
+  if (!isName(wanted.name)) throw new RangeError(`"${wanted.name}" is not a name`);
+  const { token } = await makeInvite(ctx, {
+    ...wanted,
+    kind: 'human',
+    by: { kind: 'system', id: 'authority' },
+    createdBy: 'system',
+    lifeMs: limits.enrollmentLifeMs,
+  });
+  return token;
+}

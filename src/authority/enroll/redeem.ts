@@ -1,0 +1,290 @@
+// Use-case: redeem a one-time token. A stranger with the right token and a key becomes a device or a
+// person. Whatever is wrong with a token, the answer is the same (I5); how it was wrong is on the log.
+//
+// INVARIANT: one token, one redemption: the enrollment is marked used by compare-and-set in the same
+// commit that creates the holder. One key, one holder (R-023): redemptions take turns, so that two tokens
+// cannot enroll one key at the same moment.
+
+import type { Redeemed } from '../../api/enrollments.ts';
+import type { Device } from '../../core/device.ts';
+import { SallyportError } from '../../core/errors.ts';
+import type { EventActor, EventDraft } from '../../core/event.ts';
+import { newId } from '../../core/ids.ts';
+import type { Enrollment, Identity } from '../../core/identity.ts';
+import { limits } from '../../core/limits.ts';
+import { spkiOf } from '../../platform/keys.ts';
+import { sha256 } from '../../wire/signed.ts';
+import { RateLimit } from '../api/rate-limit.ts';
+import type { Refusals } from '../api/refusals.ts';
+import type { AuthorityContext } from '../context.ts';
+import { StoreConflict, type Change, type Stored } from '../store/store.ts';
+import {
+  isKeyKnown,
+  issueCredential,
+  requireCsr,
+  type CsrKey,
+  type IssuedCredential,
+} from './credentials.ts';
+import { tokenHash } from './token.ts';
+import { Turns } from './turns.ts';
+
+export interface RedeemRequest {
+  readonly token: string;
+  readonly csr: string;
+  readonly sourceIp: string;
+}
+
+const tenant = 'default';
+const renewalSecretBytes = 32;
+
+/** Holds what must be counted across redemptions. */
+export class RedeemDoor {
+  readonly #ctx: AuthorityContext;
+  readonly #refusals: Refusals;
+  readonly #attempts: RateLimit;
+  readonly #turns = new Turns();
+
+  constructor(ctx: AuthorityContext, refusals: Refusals) {
+    this.#ctx = ctx;
+    this.#refusals = refusals;
+    this.#attempts = new RateLimit(ctx.clock, limits.redeemAttemptsPerAddressPerMinute);
+  }
+
+  async redeem(request: RedeemRequest): Promise<Redeemed> {
+    const { sourceIp } = request;
+    if (!this.#attempts.take(sourceIp)) {
+      await this.#note('rate_limited', 'too many attempts', sourceIp);
+      throw new SallyportError('rate_limited', 'too many tokens were refused for your address', {
+        next: 'wait a minute, then try again with the right one',
+      });
+    }
+    try {
+      const redeemed = await this.#turns.take(async () => await redeem(this.#ctx, request));
+      // Only attempts that failed count: a whole site may join from behind one address.
+      this.#attempts.giveBack(sourceIp);
+      return redeemed;
+    } catch (error) {
+      if (!(error instanceof TokenFault)) throw error;
+      await this.#note(error.code, error.why, sourceIp);
+      throw error.toCaller();
+    }
+  }
+
+  async #note(code: string, why: string, sourceIp: string): Promise<void> {
+    const nobody: EventActor = { kind: 'system', id: 'nobody' };
+    await this.#refusals.note({ type: 'enrollment.refused', actor: nobody, code, body: { why } }, sourceIp);
+  }
+}
+
+/** Why an enrollment was refused, for the log; the caller hears less. */
+class TokenFault extends Error {
+  readonly code: 'token_refused' | 'conflict' | 'locked';
+  readonly why: string;
+
+  constructor(why: string, code: TokenFault['code'] = 'token_refused') {
+    super(why);
+    this.name = 'TokenFault';
+    this.code = code;
+    this.why = why;
+  }
+
+  toCaller(): SallyportError {
+    switch (this.code) {
+      case 'token_refused':
+        return new SallyportError('token_refused', 'this token is not valid, or not any more', {
+          next: 'ask for a new invite: each works once, for an hour at most',
+        });
+      case 'conflict':
+        return new SallyportError('conflict', 'this key is enrolled already', {
+          next: 'make a new key: every device and every sign-in has its own',
+        });
+      case 'locked':
+        return new SallyportError('locked', 'whoever this token is for is locked', {
+          next: 'ask an administrator',
+        });
+      default:
+        return this.code satisfies never;
+    }
+  }
+}
+
+interface Holding {
+  readonly answer: Pick<Redeemed, 'kind' | 'id' | 'name' | 'roles' | 'renewal'>;
+  readonly issued: IssuedCredential;
+  readonly changes: readonly Change[];
+  readonly events: readonly EventDraft[];
+}
+
+async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Redeemed> {
+  const key = requireCsr(request.csr);
+  const stored = await findEnrollment(ctx, request.token);
+  const enrollment = stored.value;
+  if (await isKeyKnown(ctx, key.spki)) throw new TokenFault('the key is enrolled already', 'conflict');
+  const holding =
+    enrollment.kind === 'device'
+      ? await newDevice(ctx, enrollment, key)
+      : enrollment.identity === undefined
+        ? await newPerson(ctx, enrollment, key)
+        : await moreKeys(ctx, { enrollment, identity: enrollment.identity, key });
+
+  const { answer, issued } = holding;
+  const used: Enrollment = { ...enrollment, usedAt: ctx.clock.now(), usedBy: answer.id };
+  await commitOnce(ctx, {
+    changes: [
+      { put: 'enrollment', value: used, rev: stored.rev },
+      ...holding.changes,
+      { put: 'credential', value: issued.credential, rev: 0 },
+    ],
+    events: [redeemedEvent(used, holding, request.sourceIp), ...holding.events, issuedEvent(holding)],
+  });
+  return {
+    ...answer,
+    certificate: issued.chainPem,
+    root: ctx.pki.rootPem,
+    keyset: ctx.pki.keysetStatement,
+    broker: ctx.broker.name,
+    trustDomain: ctx.pki.trustDomain,
+    env: ctx.pki.env,
+    stateEpoch: ctx.broker.stateEpoch,
+  };
+}
+
+async function findEnrollment(ctx: AuthorityContext, token: string): Promise<Stored<Enrollment>> {
+  const hash = tokenHash(token);
+  if (hash === undefined) throw new TokenFault('not a token');
+  const stored = await ctx.store.find('enrollment', { tokenHash: hash });
+  if (stored === undefined) throw new TokenFault('unknown');
+  if (stored.value.usedAt !== undefined) throw new TokenFault(`${stored.value.id} was used already`);
+  if (stored.value.expiresAt <= ctx.clock.now()) throw new TokenFault(`${stored.value.id} has expired`);
+  return stored;
+}
+
+async function newDevice(ctx: AuthorityContext, enrollment: Enrollment, key: CsrKey): Promise<Holding> {
+  const owner = enrollment.owner && (await ctx.store.get('identity', enrollment.owner));
+  if (owner === undefined) throw new TokenFault(`the owner of ${enrollment.id} is gone`);
+  const id = newId('dev', ctx.random.bytes(16));
+  const secret = Buffer.from(ctx.random.bytes(renewalSecretBytes)).toString('base64url');
+  const issued = await issueCredential(ctx, { id, kind: 'device', key });
+  const device: Device = {
+    id,
+    name: enrollment.name,
+    owner: owner.value.id,
+    purpose: enrollment.purpose ?? '',
+    labels: enrollment.labels ?? {},
+    tenant: owner.value.tenant,
+    spki: key.spki,
+    publicKey: spkiOf(key.publicKey).toString('base64url'),
+    linkEpoch: 0,
+    createdAt: ctx.clock.now(),
+    renewal: { n: 1, expected: sha256(secret) },
+  };
+  return {
+    answer: { kind: 'device', id, name: device.name, renewal: { n: 1, secret } },
+    issued,
+    changes: [{ put: 'device', value: device, rev: 0 }],
+    events: [
+      {
+        type: 'device.joined',
+        actor: { kind: 'device', id },
+        outcome: 'success',
+        device: id,
+        body: { name: device.name, owner: device.owner, labels: device.labels, purpose: device.purpose },
+      },
+    ],
+  };
+}
+
+async function newPerson(ctx: AuthorityContext, enrollment: Enrollment, key: CsrKey): Promise<Holding> {
+  const id = newId('idn', ctx.random.bytes(16));
+  const issued = await issueCredential(ctx, { id, kind: 'human', key });
+  const roles = enrollment.roles ?? [];
+  const identity: Identity = {
+    id,
+    kind: 'human',
+    name: enrollment.name,
+    roles,
+    tenant,
+    ...(enrollment.createdBy === 'system' ? {} : { invitedBy: enrollment.createdBy }),
+    createdAt: ctx.clock.now(),
+  };
+  return {
+    answer: { kind: 'human', id, name: identity.name, roles: [...roles] },
+    issued,
+    changes: [{ put: 'identity', value: identity, rev: 0 }],
+    events: [
+      {
+        type: 'identity.created',
+        actor: { kind: 'human', id },
+        outcome: 'success',
+        identity: id,
+        body: { name: identity.name, roles },
+      },
+    ],
+  };
+}
+
+/** One more key for somebody who is here already: nothing but the credential is new. */
+async function moreKeys(
+  ctx: AuthorityContext,
+  wanted: { readonly enrollment: Enrollment; readonly identity: Identity['id']; readonly key: CsrKey },
+): Promise<Holding> {
+  const identity = (await ctx.store.get('identity', wanted.identity))?.value;
+  if (identity === undefined) throw new TokenFault(`the identity of ${wanted.enrollment.id} is gone`);
+  if (ctx.locks.find({ identity: identity.id }) !== undefined) {
+    throw new TokenFault(`the identity of ${wanted.enrollment.id} is locked`, 'locked');
+  }
+  const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
+  const issued = await issueCredential(ctx, { id: identity.id, kind: 'human', key: wanted.key, ...until });
+  return {
+    answer: { kind: 'human', id: identity.id, name: identity.name, roles: [...identity.roles] },
+    issued,
+    changes: [],
+    events: [],
+  };
+}
+
+async function commitOnce(
+  ctx: AuthorityContext,
+  commit: { readonly changes: readonly Change[]; readonly events: readonly EventDraft[] },
+): Promise<void> {
+  try {
+    await ctx.store.commit(commit);
+  } catch (error) {
+    // Used by somebody faster, replaced by a newer invite, or its name was taken meanwhile.
+    if (error instanceof StoreConflict) throw new TokenFault(`the ${error.kind} was taken meanwhile`);
+    throw error;
+  }
+}
+
+function redeemedEvent(enrollment: Enrollment, { answer, issued }: Holding, sourceIp: string): EventDraft {
+  return {
+    type: 'enrollment.redeemed',
+    actor: { kind: answer.kind, id: answer.id },
+    outcome: 'success',
+    ...subject(issued),
+    body: { enrollment: enrollment.id, name: enrollment.name, invitedBy: enrollment.createdBy, sourceIp },
+  };
+}
+
+function issuedEvent({ answer, issued }: Holding): EventDraft {
+  const { credential } = issued;
+  return {
+    type: 'credential.issued',
+    actor: { kind: 'system', id: 'authority' },
+    outcome: 'success',
+    ...subject(issued),
+    credential: credential.id,
+    body: {
+      name: answer.name,
+      serial: credential.serial,
+      spki: credential.spki,
+      notAfter: new Date(credential.notAfter).toISOString(),
+    },
+  };
+}
+
+function subject({ credential }: IssuedCredential): Pick<EventDraft, 'identity' | 'device'> {
+  return credential.kind === 'device'
+    ? { device: credential.holder as Device['id'] }
+    : { identity: credential.holder as Identity['id'] };
+}

@@ -1,0 +1,74 @@
+// Use-cases: a person's sign-in goes on (a fresh certificate for the same key), or ends (its key is worth
+// nothing any more, and what it opened ends with it).
+
+import { SallyportError } from '../../core/errors.ts';
+import type { SessionId } from '../../core/ids.ts';
+import { actor, type Operator } from '../admin/operator.ts';
+import type { AuthorityContext } from '../context.ts';
+import { endSessions } from '../sessions/end-session.ts';
+import { forgetExpired, issueCredential, requireCsr, revokeCredentials } from './credentials.ts';
+
+/** The same key: live sessions are bound to it. A new key needs a new invite. */
+export async function renewSignIn(
+  ctx: AuthorityContext,
+  caller: Operator,
+  csr: string,
+): Promise<{ readonly certificate: string }> {
+  const { identity } = caller;
+  const key = requireCsr(csr);
+  if (key.spki !== caller.spki) {
+    throw new SallyportError('invalid', 'a sign-in is renewed for the key it was made with', {
+      next: 'for a new key ask for a new invite',
+    });
+  }
+  const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
+  const issued = await issueCredential(ctx, { id: identity.id, kind: identity.kind, key, ...until });
+  await ctx.store.commit({
+    changes: [
+      ...(await forgetExpired(ctx, { holder: identity.id, spki: key.spki })),
+      { put: 'credential', value: issued.credential, rev: 0 },
+    ],
+    events: [
+      {
+        type: 'credential.renewed',
+        actor: actor(caller),
+        outcome: 'success',
+        identity: identity.id,
+        credential: issued.credential.id,
+        body: {
+          name: identity.name,
+          serial: issued.credential.serial,
+          notAfter: new Date(issued.credential.notAfter).toISOString(),
+          sourceIp: caller.sourceIp,
+        },
+      },
+    ],
+  });
+  return { certificate: issued.chainPem };
+}
+
+export async function signOut(ctx: AuthorityContext, caller: Operator): Promise<{ readonly done: true }> {
+  const { identity, spki } = caller;
+  const changes = await revokeCredentials(ctx, { holder: identity.id, spki });
+
+  await ctx.store.commit({
+    changes,
+    events: [
+      {
+        type: 'credential.revoked',
+        actor: actor(caller),
+        outcome: 'success',
+        identity: identity.id,
+        body: { name: identity.name, spki, why: 'signed out', sourceIp: caller.sourceIp },
+      },
+    ],
+  });
+
+  const opened: SessionId[] = [];
+  for (const live of ctx.sessions.all()) {
+    if (live.identity !== identity.id) continue;
+    if ((await ctx.store.get('session', live.id))?.value.cnf === spki) opened.push(live.id);
+  }
+  await endSessions(ctx, opened, { reason: 'operator_gone', by: actor(caller), detail: 'signed out' });
+  return { done: true };
+}
