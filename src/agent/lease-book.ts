@@ -27,6 +27,11 @@ export class LeaseBook {
   /** Live session -> its newest pass. */
   readonly #live = new Map<string, LeaseClaim>();
 
+  /** Of the newest lease. */
+  get seq(): number {
+    return this.#lease?.seq ?? 0;
+  }
+
   get validUntil(): number | undefined {
     return this.#lease?.validUntil;
   }

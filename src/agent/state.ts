@@ -101,15 +101,18 @@ export class StateFile {
 
   /** Writes the changed state; it counts only once it is on the disk. Changes queue up. */
   update(change: (state: AgentState) => AgentState): Promise<void> {
-    const turn = this.#turn.then(async () => {
-      const next = change(this.#state);
-      if (next === this.#state) return;
-      await saveState(this.dir, next);
-      this.#state = next;
-    });
+    const turn = this.#after(this.#turn, change);
     // A failed write is the caller's to hear; the next one in the queue tries by itself.
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #after(turn: Promise<unknown>, change: (state: AgentState) => AgentState): Promise<void> {
+    await turn;
+    const next = change(this.#state);
+    if (next === this.#state) return;
+    await saveState(this.dir, next);
+    this.#state = next;
   }
 }
 

@@ -26,6 +26,8 @@ export const limits = {
   /** From the last stream of a closing connection to its end. */
   closeGraceMs: 1_000,
   streamWindowBytes: 1024 * 1024,
+  /** How long a session may write without reading: see link/keep-reading.ts. */
+  readAgainMs: 10,
   sessionWindowBytes: 16 * 1024 * 1024,
   headersMaxBytes: 16 * 1024,
   channelsPerLinkMax: 10_000,

@@ -31,11 +31,16 @@ const dataFrames: ReadonlySet<number> = new Set([frameType.stdin, frameType.stdo
 const controlMaxBytes = 256;
 
 export function frameHeader(type: FrameType, length: number): Buffer {
+  const header = Buffer.allocUnsafe(frameHeaderBytes);
+  writeFrameHeader(header, type, length);
+  return header;
+}
+
+/** For a buffer that the payload is put behind: one write then carries both. */
+export function writeFrameHeader(target: Buffer, type: FrameType, length: number): void {
   if (length > limits.frameMaxBytes)
     throw new RangeError(`a frame carries at most ${limits.frameMaxBytes} bytes`);
-  const header = Buffer.allocUnsafe(frameHeaderBytes);
-  header.writeUInt32BE(type * 0x1000000 + length);
-  return header;
+  target.writeUInt32BE(type * 0x1000000 + length);
 }
 
 /** Header and payload as two buffers for one vectored write: the payload is not copied. */

@@ -1,0 +1,260 @@
+// `agent run`: the agent of one state directory, from start to stop. Wires its parts and owns their order:
+// what an earlier run left behind is ended first, then it dials; when it stops, sessions end before the
+// link does, and receipts leave last.
+
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { apiRequest } from '../link/api-client.ts';
+import { keepDialling, type DialState } from '../link/reconnect.ts';
+import type { SessionLimits } from '../link/session-life.ts';
+import { systemClock, type Clock } from '../platform/clock.ts';
+import { ensurePrivateDir } from '../platform/files.ts';
+import { privatePem } from '../platform/keys.ts';
+import { createLog, type Log } from '../platform/log.ts';
+import { systemRandom, type Random } from '../platform/random.ts';
+import type { Receipt } from '../wire/receipt.ts';
+import { keyId, type Signer } from '../wire/signed.ts';
+import { dialLink, type AgentLink, type LinkOptions } from './link.ts';
+import { LiveRecords } from './live-records.ts';
+import { claimSocket } from './local-socket.ts';
+import { Receipts } from './receipts.ts';
+import { RenewalLoop } from './renewal.ts';
+import { ownAccount } from './services/account.ts';
+import { Processes, type ProcessScope } from './services/processes.ts';
+import { timeAt, type SignedTime } from './signed-time.ts';
+import { defaultStateDir, loadJoined, StateFile } from './state.ts';
+import { describeStatus } from './status.ts';
+
+export interface RunAgentOptions {
+  /** State directory; default ~/.sallyport-agent. */
+  readonly state?: string | undefined;
+  /** Of this program. */
+  readonly version: string;
+  /** Stops it: sessions end, receipts leave, then the promise resolves. */
+  readonly signal: AbortSignal;
+  readonly log?: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly limits?: SessionLimits;
+  /** False: process groups only, as on machines where no cgroup may be made. */
+  readonly useCgroups?: boolean;
+  /** The first link is up and welcomed. */
+  readonly onReady?: (about: { readonly deviceId: string; readonly name: string }) => void;
+}
+
+/** Runs until the signal stops it. Throws SallyportError or FileFault when it cannot start. */
+export async function runAgent(options: RunAgentOptions): Promise<void> {
+  const dir = options.state ?? defaultStateDir();
+  const { state, key } = await loadJoined(dir);
+  await ensurePrivateDir(dir);
+  let agent: Agent | undefined;
+  const socket = await claimSocket(dir, () => agent?.status() ?? {});
+  try {
+    agent = await Agent.start({ options, file: new StateFile(dir, state), key });
+    await agent.run();
+  } finally {
+    await socket.close();
+  }
+}
+
+interface AgentParts {
+  readonly file: StateFile;
+  readonly key: KeyObject;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly records: LiveRecords;
+  readonly receipts: Receipts;
+  readonly signer: Signer;
+  readonly processes: Processes;
+}
+
+class Agent {
+  readonly #parts: AgentParts;
+  readonly #options: RunAgentOptions;
+  #dial: DialState<AgentLink> = { state: 'dialling' };
+  #link: AgentLink | undefined;
+  #time: SignedTime | undefined;
+  /** Sessions of an agent that was killed: torn down, their receipts wait for signed time. */
+  #unreported: readonly Omit<Receipt, 'endedAt'>[] = [];
+  #isReady = false;
+
+  private constructor(parts: AgentParts, options: RunAgentOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  static async start(given: {
+    readonly options: RunAgentOptions;
+    readonly file: StateFile;
+    readonly key: KeyObject;
+  }): Promise<Agent> {
+    const { options, file, key } = given;
+    const { clock = systemClock, random = systemRandom, version } = options;
+    const log = options.log ?? (await createLog({ component: 'agent' }));
+    const signer = { kid: keyId(createPublicKey(key)), privateKey: key };
+    const receipts = await Receipts.open({
+      stateDir: file.dir,
+      signer,
+      clock,
+      log,
+      send: (receipt) => sendReceipt(receipt, file, key),
+    });
+    const processes = await Processes.open({
+      name: await cgroupName(file.dir),
+      clock,
+      ...(options.useCgroups === undefined ? {} : { useCgroups: options.useCgroups }),
+    });
+    const records = await LiveRecords.open(file.dir);
+    const parts = { file, key, signer, version, clock, random, log, receipts, processes, records };
+    const agent = new Agent(parts, options);
+    await agent.#endLeftovers();
+    return agent;
+  }
+
+  async run(): Promise<void> {
+    const { file, key, signer, clock, random, log, receipts } = this.#parts;
+    log.info({ device: file.current.name, teardown: this.#parts.processes.method }, 'the agent runs');
+    const renewal = new RenewalLoop({ file, key, signer, clock, random, log, now: () => this.#now() });
+    const stop = new AbortController();
+    const stopped = keepDialling({
+      dial: (signal) => dialLink(this.#linkOptions(), signal),
+      clock,
+      random,
+      signal: stop.signal,
+      onState: (state) => this.#onDial(state),
+    });
+    await untilAborted(this.#options.signal);
+    log.info({}, 'the agent stops');
+    await this.#link?.close();
+    stop.abort();
+    await Promise.all([stopped, renewal.stop()]);
+    await receipts.stop();
+  }
+
+  status(): object {
+    const { file, version, processes, receipts } = this.#parts;
+    return describeStatus({
+      state: file.current,
+      version,
+      dial: this.#dial,
+      link: this.#link,
+      teardown: processes.method,
+      receiptsWaiting: receipts.waiting,
+    });
+  }
+
+  /** Negative test I17: nothing of a killed agent's sessions lives on once the next one dials. */
+  async #endLeftovers(): Promise<void> {
+    const { processes, records, file, log } = this.#parts;
+    const sessions = new Set([...(await records.list()), ...(await processes.leftovers())]);
+    this.#unreported = await Promise.all(
+      [...sessions].map(async (session) => {
+        const scope = await processes.openScope(session);
+        const teardown = await scope.terminate();
+        log.warn({ session, ...teardown }, 'a session that an earlier run left behind was ended');
+        return {
+          ...teardown,
+          device: file.current.deviceId,
+          session,
+          socketsLeft: 0,
+          channels: 0,
+          cause: 'agent_restarted' as const,
+        };
+      }),
+    );
+  }
+
+  #linkOptions(): LinkOptions {
+    const { file, key, version, clock, random, log, records, processes } = this.#parts;
+    const openScope = async (session: string): Promise<ProcessScope> => {
+      const [scope] = await Promise.all([processes.openScope(session), records.add(session)]);
+      return scope;
+    };
+    return {
+      file,
+      key,
+      agentVersion: version,
+      clock,
+      random,
+      log,
+      ownAccount: ownAccount(),
+      openScope,
+      onEnded: (ended, endedAt) => {
+        log.info({ ...ended }, 'a session ended');
+        return this.#report({ ...ended, device: file.current.deviceId, socketsLeft: 0 }, endedAt);
+      },
+      onWelcomed: (link, time) => this.#onWelcomed(link, time),
+      ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+    };
+  }
+
+  #onWelcomed(link: AgentLink, time: SignedTime): void {
+    const { file, receipts, clock, log } = this.#parts;
+    this.#link = link;
+    this.#time = time;
+    log.info({}, 'the link is up');
+    const endedAt = timeAt(time, clock.bootMs());
+    const left = this.#unreported;
+    this.#unreported = [];
+    for (const receipt of left) void this.#report(receipt, endedAt);
+    receipts.deliver();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#options.onReady?.({ deviceId: file.current.deviceId, name: file.current.name });
+  }
+
+  /** The receipt is on the disk before the record goes: a kill in between reports twice, never not at all. */
+  async #report(receipt: Omit<Receipt, 'endedAt'>, endedAt: number): Promise<void> {
+    const { receipts, records, log } = this.#parts;
+    try {
+      await receipts.keep({ ...receipt, endedAt: Math.round(endedAt) });
+      await records.remove(receipt.session);
+    } catch (error) {
+      // The record stays, so the next start reports this session again.
+      log.error({ session: receipt.session, error: String(error) }, 'a receipt could not be kept');
+    }
+  }
+
+  #onDial(state: DialState<AgentLink>): void {
+    this.#dial = state;
+    if (state.state !== 'up') this.#link = undefined;
+    if (state.state === 'waiting') {
+      const error = state.error?.message;
+      this.#parts.log.warn({ waitMs: state.waitMs, ...(error === undefined ? {} : { error }) }, 'no link');
+    }
+  }
+
+  #now(): number {
+    const { clock } = this.#parts;
+    return this.#time === undefined ? clock.now() : timeAt(this.#time, clock.bootMs());
+  }
+}
+
+async function sendReceipt(receipt: string, file: StateFile, key: KeyObject): Promise<void> {
+  const { address, root, trustDomain, certificate } = file.current;
+  await apiRequest({
+    address,
+    root,
+    trustDomain,
+    key: privatePem(key),
+    cert: certificate,
+    method: 'POST',
+    path: '/v1/device/receipts',
+    body: { receipt },
+  });
+}
+
+/** The same for the same state directory, after a restart too. */
+async function cgroupName(dir: string): Promise<string> {
+  const path = await realpath(dir);
+  return `sallyport-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

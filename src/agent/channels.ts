@@ -1,0 +1,116 @@
+// A channel on this device, from the request to the last byte: verify the pass, start the service, answer,
+// join. Nothing starts before every check has passed, and nothing is answered before it has started.
+
+import { isServedKind, type ChannelParams } from '../core/channel.ts';
+import { SallyportError } from '../core/errors.ts';
+import type { IncomingRequest } from '../link/served-session.ts';
+import type { Log } from '../platform/log.ts';
+import type { Pass } from '../wire/pass.ts';
+import { checkPass, type PassFacts } from './pass-check.ts';
+import { findAccount, type Account } from './services/account.ts';
+import { buildEnvironment } from './services/environment.ts';
+import { startExec } from './services/exec.ts';
+import type { RunningService, ServiceStart } from './services/service.ts';
+import { startExecInTerminal, startShell } from './services/shell.ts';
+import type { Seat, SessionTable } from './session-table.ts';
+
+export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' | 'now'> {
+  readonly now: () => number;
+  readonly table: SessionTable;
+  readonly ownAccount: Account;
+  readonly log: Log;
+}
+
+const pathPrefix = '/channels/';
+
+/** The kind that a path asks for; undefined for any other path. */
+export function kindOf(path: string): string | undefined {
+  return path.startsWith(pathPrefix) ? path.slice(pathPrefix.length) : undefined;
+}
+
+/** Serves one channel to its end. Throws SallyportError to refuse it. */
+export async function openChannel(
+  request: IncomingRequest,
+  kind: string,
+  facts: ChannelFacts,
+): Promise<void> {
+  if (!isServedKind(kind)) {
+    throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
+      next: 'it serves shell and exec',
+    });
+  }
+  const { table, log } = facts;
+  const answer = checkPass(
+    {
+      kind,
+      pass: header(request, 'sallyport-pass'),
+      open: header(request, 'sallyport-open'),
+      params: header(request, 'sallyport-params'),
+    },
+    {
+      ...facts,
+      now: facts.now(),
+      isLeased: (pass) => table.isLeased(pass),
+      useNumber: (session, n) => table.useNumber(session, n),
+    },
+  );
+  if (!answer.ok) {
+    log.warn({ kind, code: answer.code }, 'a channel was refused');
+    throw new SallyportError(answer.code, answer.title);
+  }
+  const { pass, params } = answer;
+  const seat = await table.enter(pass);
+  if (seat === undefined) {
+    throw new SallyportError('rate_limited', 'this device carries as many sessions or channels as it may', {
+      next: 'wait until some of them have ended',
+    });
+  }
+  await serve(request, { pass, params, seat, facts });
+}
+
+interface Verified {
+  readonly pass: Pass;
+  readonly params: ChannelParams;
+  readonly seat: Seat;
+  readonly facts: ChannelFacts;
+}
+
+async function serve(request: IncomingRequest, { pass, params, seat, facts }: Verified): Promise<void> {
+  const account = await findAccount(params.user, facts.ownAccount);
+  const env = buildEnvironment({ account, params, pass });
+  const service = await start(params, { account, env, scope: seat.scope });
+  // INVARIANT: from here on every way out hangs the service up, or has joined it.
+  const stream = request.accept();
+  const channel = { abort: (error: Error) => stream.abort(error) };
+  if (!seat.take(channel)) {
+    service.hangUp();
+    stream.abort(new Error('the session has ended'));
+    return;
+  }
+  try {
+    await service.join(stream, (count) => seat.countBytes(count));
+  } catch (error) {
+    service.hangUp();
+    throw error;
+  } finally {
+    seat.leave(channel);
+  }
+}
+
+function start(params: ChannelParams, how: ServiceStart): Promise<RunningService> {
+  switch (params.kind) {
+    case 'shell':
+      return startShell(params, how);
+    case 'exec':
+      return params.pty === undefined
+        ? startExec(params, how)
+        : startExecInTerminal({ ...params, pty: params.pty }, how);
+    default:
+      return params satisfies never;
+  }
+}
+
+function header(request: IncomingRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,259 @@
+// One link: dialled by the agent, then served by it (docs/protocol.md, "The link"). A connected link grants
+// nothing (R-010): until the authority's welcome is verified every channel is refused, and afterwards each
+// one needs its own pass. When the link ends, so do the sessions on it.
+
+import { connect, type TLSSocket } from 'node:tls';
+import type { KeyObject } from 'node:crypto';
+import { SallyportError, toProblem } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { parseAddress, serverName } from '../link/address.ts';
+import type { DialledLink } from '../link/reconnect.ts';
+import { serveLink } from '../link/session.ts';
+import type { IncomingRequest, ServedSession } from '../link/served-session.ts';
+import type { SessionEnd, SessionLimits } from '../link/session-life.ts';
+import { describeTlsFault } from '../link/tls-fault.ts';
+import type { Clock } from '../platform/clock.ts';
+import { privatePem } from '../platform/keys.ts';
+import type { Log } from '../platform/log.ts';
+import type { Random } from '../platform/random.ts';
+import { serverKindCheck } from '../wire/tls-peer.ts';
+import { kindOf, openChannel } from './channels.ts';
+import { checkLease, checkWelcome, chooseVersion, type Welcomed } from './link-greeting.ts';
+import type { Account } from './services/account.ts';
+import type { ProcessScope } from './services/processes.ts';
+import { SessionTable, type EndedSession } from './session-table.ts';
+import { timeAt, type SignedTime } from './signed-time.ts';
+import type { StateFile } from './state.ts';
+
+export interface LinkOptions {
+  readonly file: StateFile;
+  readonly key: KeyObject;
+  readonly agentVersion: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly ownAccount: Account;
+  readonly openScope: (session: string) => Promise<ProcessScope>;
+  /** A session of this link is torn down; `endedAt` by signed time, Unix ms. */
+  readonly onEnded: (ended: EndedSession, endedAt: number) => Promise<void>;
+  /** The authority stands behind the link: it may carry channels. */
+  readonly onWelcomed: (link: AgentLink, time: SignedTime) => void;
+  readonly limits?: SessionLimits;
+}
+
+const nonceBytes = 32;
+
+/** One attempt. Resolves with a link that serves; throws SallyportError with words. */
+export async function dialLink(options: LinkOptions, signal: AbortSignal): Promise<AgentLink> {
+  const socket = await dial(options, signal);
+  options.log.info({ address: options.file.current.address }, 'connected to the broker');
+  return new AgentLink(socket, options);
+}
+
+/** TLS 1.3 to a gate of the pinned broker, or an error. */
+function dial({ file, key }: LinkOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const { address, root, certificate, trustDomain } = file.current;
+  const { host, port } = parseAddress(address);
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host,
+      port,
+      servername: serverName(host),
+      ca: root,
+      key: privatePem(key),
+      cert: certificate,
+      ALPNProtocols: ['sallyport-link'],
+      minVersion: 'TLSv1.3',
+      checkServerIdentity: serverKindCheck('gate', trustDomain),
+    });
+    const giveUp = (error: Error): void => void socket.destroy(error);
+    const onAbort = (): void => giveUp(new SallyportError('unavailable', 'the agent was stopped'));
+    const deadline = setTimeout(
+      () => giveUp(new SallyportError('unavailable', `"${address}" did not answer in time`)),
+      limits.tlsHandshakeTimeoutMs,
+    );
+    const settle = (): void => {
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', onAbort);
+      socket.off('error', onError);
+      socket.off('close', onClose);
+    };
+    const onError = (error: Error): void => {
+      settle();
+      reject(describeTlsFault(error, address));
+    };
+    const onClose = (): void => onError(new Error('closed during the handshake'));
+    socket.once('error', onError);
+    socket.once('close', onClose);
+    socket.once('secureConnect', () => {
+      settle();
+      socket.setNoDelay(true);
+      resolve(socket);
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+}
+
+export class AgentLink implements DialledLink {
+  readonly closed: Promise<SessionEnd>;
+  readonly table: SessionTable;
+  readonly #options: LinkOptions;
+  readonly #served: ServedSession;
+  readonly #linkNonce: string;
+  #helloAt: number | undefined;
+  #welcomed: Welcomed | undefined;
+  #isWelcoming = false;
+
+  constructor(socket: TLSSocket, options: LinkOptions) {
+    this.#options = options;
+    this.#linkNonce = Buffer.from(options.random.bytes(nonceBytes)).toString('base64url');
+    this.table = new SessionTable({
+      clock: options.clock,
+      now: () => this.#now(),
+      openScope: options.openScope,
+      onEnded: (ended) => options.onEnded(ended, this.#now()),
+    });
+    this.#served = serveLink(socket, (request) => this.#serve(request), {
+      clock: options.clock,
+      ...options.limits,
+    });
+    this.closed = this.#untilClosed();
+  }
+
+  get isWelcomed(): boolean {
+    return this.#welcomed !== undefined && this.#served.isOpen;
+  }
+
+  /** Ends the sessions in an orderly way, then the link. */
+  async close(): Promise<void> {
+    await this.table.close('agent_stopped');
+    await this.#served.close();
+  }
+
+  abort(error?: Error): void {
+    this.#served.abort(error);
+  }
+
+  async #untilClosed(): Promise<SessionEnd> {
+    const end = await this.#served.closed;
+    this.#options.log.info({ reason: end.reason }, 'the link ended');
+    // Not awaited: the next link must not wait for processes that will not die.
+    void this.table.close('link_lost');
+    return end;
+  }
+
+  async #serve(request: IncomingRequest): Promise<void> {
+    const { path, method } = request;
+    if (method !== 'POST') throw new SallyportError('not_found', 'the agent answers POST only');
+    const kind = kindOf(path);
+    if (kind !== undefined) return this.#channel(request, kind);
+    switch (path) {
+      case '/hello':
+        return this.#hello(request);
+      case '/welcome':
+        return this.#welcome(request);
+      case '/lease':
+        return this.#lease(request);
+      default:
+        throw new SallyportError('not_found', 'the agent has no such path');
+    }
+  }
+
+  async #hello(request: IncomingRequest): Promise<void> {
+    const version = chooseVersion(await bodyOf(request));
+    // One hello a link: a second one would move the moment that signed time counts from.
+    if (this.#helloAt !== undefined) throw new SallyportError('conflict', 'the hello was said already');
+    this.#helloAt = this.#options.clock.bootMs();
+    const { agentVersion, file } = this.#options;
+    request.reply(
+      JSON.stringify({
+        version,
+        agentVersion,
+        linkNonce: this.#linkNonce,
+        stateEpoch: file.current.stateEpoch,
+        platform: `${process.platform}-${process.arch}`,
+      }),
+    );
+  }
+
+  async #welcome(request: IncomingRequest): Promise<void> {
+    const body = await bodyOf(request);
+    if (this.#isWelcoming) throw new SallyportError('conflict', 'the welcome was said already');
+    this.#isWelcoming = true;
+    try {
+      const welcomed = await this.#takeWelcome(body);
+      this.#welcomed = welcomed;
+      this.table.acceptLease(welcomed.lease);
+    } catch (error) {
+      this.#options.log.error({ error: wordsOf(error) }, 'the welcome was refused');
+      // A gate that cannot show the authority's word for this link has nothing to do here.
+      request.refuse(toProblem(error));
+      void this.#served.close();
+      return;
+    }
+    request.reply('');
+    this.#options.onWelcomed(this, this.#welcomed.time);
+  }
+
+  async #takeWelcome(body: string): Promise<Welcomed> {
+    const { clock, file } = this.#options;
+    if (this.#helloAt === undefined) throw new SallyportError('no_signed_time', 'the hello comes first');
+    const welcomed = checkWelcome(body, {
+      state: file.current,
+      linkNonce: this.#linkNonce,
+      helloAt: this.#helloAt,
+      bootMs: clock.bootMs(),
+    });
+    const { stateEpoch, keyset, keysetVersion } = welcomed;
+    // On the disk before it counts: what was once refused for being old stays refused after a power cut.
+    await file.update((state) =>
+      stateEpoch > state.stateEpoch || keysetVersion > state.keysetVersion
+        ? { ...state, stateEpoch, keyset, keysetVersion }
+        : state,
+    );
+    return welcomed;
+  }
+
+  async #lease(request: IncomingRequest): Promise<void> {
+    const statement = await bodyOf(request);
+    const { findPassKey } = this.#requireWelcome();
+    const { current: state } = this.#options.file;
+    this.table.acceptLease(checkLease(statement, { state, linkNonce: this.#linkNonce, findPassKey }));
+    request.reply('');
+  }
+
+  #channel(request: IncomingRequest, kind: string): Promise<void> {
+    const { findPassKey } = this.#requireWelcome();
+    const { file, ownAccount, log } = this.#options;
+    return openChannel(request, kind, {
+      device: file.current.deviceId,
+      linkNonce: this.#linkNonce,
+      stateEpoch: file.current.stateEpoch,
+      findPassKey,
+      now: () => this.#now(),
+      table: this.table,
+      ownAccount,
+      log,
+    });
+  }
+
+  #requireWelcome(): Welcomed {
+    if (this.#welcomed !== undefined) return this.#welcomed;
+    throw new SallyportError('no_signed_time', 'the authority has not welcomed this link yet');
+  }
+
+  /** Signed time. Only a welcomed link has sessions, so only it is asked. */
+  #now(): number {
+    const { time } = this.#requireWelcome();
+    return timeAt(time, this.#options.clock.bootMs());
+  }
+}
+
+async function bodyOf(request: IncomingRequest): Promise<string> {
+  return (await request.readBody()).toString('utf8');
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

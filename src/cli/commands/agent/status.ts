@@ -1,0 +1,46 @@
+// sallyport agent status: asks the agent on this machine by its unix socket. Exit status 0 = its link is up.
+
+import { resolve } from 'node:path';
+import { agentStatus, type AgentStatus } from '../../../agent/status.ts';
+import { exitStatus } from '../../../core/errors.ts';
+import { printable } from '../../../core/printable.ts';
+import type { CommonOptions } from '../../catalogue/spec.ts';
+import { print, printFields, printJson } from '../../output.ts';
+
+export interface AgentStatusOptions extends CommonOptions {
+  readonly state?: string;
+}
+
+export async function run(options: AgentStatusOptions): Promise<number> {
+  const state = options.state === undefined ? undefined : resolve(options.state);
+  const status = await agentStatus({ state });
+  if (options.json === true) printJson(status);
+  else show(status);
+  return status.running?.link === 'up' ? exitStatus.done : exitStatus.failed;
+}
+
+function show({ dir, device, running }: AgentStatus): void {
+  if (device === undefined) {
+    print(`no device has joined from "${printable(dir)}"`);
+    print('next: sallyport agent join ADDRESS --token …');
+    return;
+  }
+  printFields([
+    ['device', `${device.name} (${device.id})`],
+    ['broker', device.address],
+    ['certificate', `until ${device.certificateNotAfter}`],
+    [
+      'agent',
+      running === undefined ? 'not running' : `running, pid ${running.pid}, version ${running.version}`,
+    ],
+    ['link', running?.link],
+    ['why', running?.error],
+    ['ends sessions by', running?.teardown.replace('_', ' ')],
+    ['receipts waiting', running === undefined ? undefined : String(running.receiptsWaiting)],
+    ['sessions', running === undefined ? undefined : String(running.sessions.length)],
+  ]);
+  for (const session of running?.sessions ?? []) {
+    print(`  ${printable(session.id)}  ${printable(session.name)}  since ${printable(session.startedAt)}`);
+  }
+  if (running === undefined) print('next: sallyport agent run');
+}
