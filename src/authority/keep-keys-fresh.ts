@@ -42,7 +42,8 @@ async function identity(ctx: AuthorityContext, routine: KeyRoutine): Promise<Ser
     dir: routine.dir,
     clock: ctx.clock,
     random: ctx.random,
-    id: ctx.broker.name,
+    // Not the broker's name: that may be an address, or have dots, and may change.
+    id: 'authority-1',
     ...routine.names,
   });
 }
