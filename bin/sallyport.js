@@ -12,7 +12,7 @@ if (major < 24) {
   );
   process.exit(1);
 }
-start();
+void start();
 
 async function start() {
   const { existsSync } = await import('node:fs');

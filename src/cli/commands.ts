@@ -6,7 +6,10 @@ import { daily } from './catalogue/daily.ts';
 import { running } from './catalogue/running.ts';
 import type { CommandSpec } from './catalogue/spec.ts';
 
-export const commands: readonly CommandSpec[] = [...running, ...daily, ...administration];
+const everyCommand: readonly CommandSpec[] = [...running, ...daily, ...administration];
+
+/** The commands that people use. */
+export const commands: readonly CommandSpec[] = everyCommand.filter((spec) => spec.isHidden !== true);
 
 export type Found =
   | { readonly kind: 'command'; readonly spec: CommandSpec; readonly args: readonly string[] }
@@ -17,9 +20,9 @@ export type Found =
 /** The command that the words begin with. */
 export function findCommand(words: readonly string[]): Found {
   const [first = '', second] = words;
-  const direct = commands.find((spec) => spec.path === first);
+  const direct = everyCommand.find((spec) => spec.path === first);
   if (direct !== undefined) return { kind: 'command', spec: direct, args: words.slice(1) };
-  const both = commands.find((spec) => spec.path === `${first} ${second}`);
+  const both = everyCommand.find((spec) => spec.path === `${first} ${second}`);
   if (both !== undefined) return { kind: 'command', spec: both, args: words.slice(2) };
   return commandsOf(first).length > 0
     ? { kind: 'noun', noun: first, verb: second }

@@ -56,14 +56,14 @@ export const daily: readonly CommandSpec[] = [
   },
   {
     path: 'sessions ls',
-    summary: 'sessions: your own, or all for administrators',
+    summary: 'live sessions: your own, or everybody’s for administrators',
     flags: [
-      { name: 'live', summary: 'only those that are live' },
+      { name: 'all', short: 'a', summary: 'ended ones too' },
       { name: 'identity', value: 'NAME', summary: 'only of this identity', completes: 'identity' },
       { name: 'device', value: 'NAME', summary: 'only on this device', completes: 'device' },
       { name: 'limit', value: 'N', summary: 'at most this many' },
     ],
-    examples: ['sallyport sessions ls --live', 'sallyport sessions ls --device pump-7 --json'],
+    examples: ['sallyport sessions ls', 'sallyport sessions ls --all --device pump-7 --json'],
     load: () => import('../commands/sessions/ls.ts'),
   },
   {

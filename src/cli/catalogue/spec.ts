@@ -41,6 +41,8 @@ export interface CommandSpec {
   readonly examples: readonly string[];
   /** exec and shell: what would be exit status 1 is 255, as with ssh. */
   readonly isTransport?: boolean;
+  /** Started by other commands, not by people: neither help nor completion shows it. */
+  readonly isHidden?: boolean;
   readonly load: () => Promise<CommandModule>;
 }
 

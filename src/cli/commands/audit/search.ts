@@ -40,6 +40,6 @@ export async function run(options: Options): Promise<number> {
     afterSeq = page.nextSeq;
   }
   if (options.json === true) printJson(events);
-  else await printTable<EventView>(events, eventColumns, { empty: 'no such events' });
+  else printTable<EventView>(events, eventColumns, { empty: 'no such events' });
   return 0;
 }

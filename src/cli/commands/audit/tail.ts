@@ -29,7 +29,7 @@ export async function run(options: Options): Promise<number> {
   const page = await call(me, 'GET /v1/audit/events', { query: { last, ...filterQuery(options) } });
   if (head === undefined) {
     if (options.json === true) printJson(page.items);
-    else await printTable<EventView>(page.items, eventColumns, { empty: 'no events' });
+    else printTable<EventView>(page.items, eventColumns, { empty: 'no events' });
     return 0;
   }
   show(page.items, options);

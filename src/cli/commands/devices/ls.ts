@@ -23,7 +23,7 @@ export async function run(options: Options): Promise<number> {
   );
   if (options.json === true) printJson(devices);
   else {
-    await printTable<DeviceView>(
+    printTable<DeviceView>(
       devices,
       [
         { title: 'DEVICE', value: (device) => device.name },

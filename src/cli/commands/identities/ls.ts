@@ -16,7 +16,7 @@ export async function run(options: CommonOptions & { readonly limit?: string }):
   );
   if (options.json === true) printJson(identities);
   else {
-    await printTable<IdentityView>(
+    printTable<IdentityView>(
       identities,
       [
         { title: 'NAME', value: (identity) => identity.name },

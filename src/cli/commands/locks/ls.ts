@@ -13,7 +13,7 @@ export async function run(options: CommonOptions): Promise<number> {
   const locks = await allPages((page) => call(me, 'GET /v1/locks', { query: page }));
   if (options.json === true) printJson(locks);
   else {
-    await printTable<LockView>(
+    printTable<LockView>(
       locks,
       [
         { title: 'LOCK', value: (lock) => lock.id },

@@ -13,7 +13,7 @@ export async function run(options: CommonOptions): Promise<number> {
   const revisions = await allPages((page) => call(me, 'GET /v1/policies', { query: page }));
   if (options.json === true) printJson(revisions);
   else {
-    await printTable<RevisionView>(
+    printTable<RevisionView>(
       revisions,
       [
         { title: 'REVISION', value: (revision) => String(revision.number) },

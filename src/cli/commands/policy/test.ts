@@ -21,7 +21,7 @@ export async function run(options: Options): Promise<number> {
   const result = await call(me, 'POST /v1/policies/test', { body: { cases, ...files } });
   if (options.json === true) printJson(result);
   else {
-    await printTable<TestResult['rows'][number]>(
+    printTable<TestResult['rows'][number]>(
       result.rows,
       [
         { title: '', value: (row) => (row.ok ? 'ok' : 'FAILED'), tone: (row) => (row.ok ? 'good' : 'bad') },

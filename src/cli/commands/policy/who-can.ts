@@ -21,7 +21,7 @@ export async function run(options: Options): Promise<number> {
   });
   if (options.json === true) printJson(items);
   else {
-    await printTable<WhoCan['items'][number]>(
+    printTable<WhoCan['items'][number]>(
       items,
       [
         { title: 'WHO', value: (item) => item.identity.name },

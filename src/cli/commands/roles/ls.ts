@@ -16,7 +16,7 @@ export async function run(options: CommonOptions): Promise<number> {
   }));
   if (options.json === true) printJson(holders);
   else {
-    await printTable(
+    printTable(
       holders,
       [
         { title: 'ROLE', value: (holder) => holder.role },

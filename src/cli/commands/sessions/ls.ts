@@ -9,7 +9,7 @@ import { loadSignIn } from '../../profile.ts';
 import { printTable } from '../../table.ts';
 
 interface Options extends CommonOptions {
-  readonly live?: boolean;
+  readonly all?: boolean;
   readonly identity?: string;
   readonly device?: string;
   readonly limit?: string;
@@ -21,13 +21,13 @@ export async function run(options: Options): Promise<number> {
   const sessions = await allPages(
     (page) =>
       call(me, 'GET /v1/sessions', {
-        query: { ...page, identity, device, ...(options.live === true ? { live: 'true' } : {}) },
+        query: { ...page, identity, device, ...(options.all === true ? {} : { live: 'true' }) },
       }),
     countFlag('limit', options.limit),
   );
   if (options.json === true) printJson(sessions);
   else {
-    await printTable<SessionView>(
+    printTable<SessionView>(
       sessions,
       [
         { title: 'SESSION', value: (session) => session.id },
@@ -43,7 +43,7 @@ export async function run(options: Options): Promise<number> {
         { title: 'SINCE', value: (session) => localTime(session.createdAt) },
         { title: 'UNTIL', value: (session) => localTime(session.endedAt ?? session.mustEndAt) },
       ],
-      { empty: options.live === true ? 'no live sessions' : 'no sessions' },
+      { empty: options.all === true ? 'no sessions' : 'no live sessions; --all shows ended ones too' },
     );
   }
   return 0;
