@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createSignInInvite } from '../../src/authority/enroll/first-invite.ts';
 import { limits } from '../../src/core/limits.ts';
-import { makeApiWorld, redeemAs, signIn, type ApiWorld, type Peer } from './api-world.ts';
+import { makeApiWorld, redeemAs, signIn, type ApiWorld, type Peer, statuses } from './api-world.ts';
 import { settle } from './authority-world.ts';
 
 let world: ApiWorld;
@@ -63,7 +63,7 @@ test('two at once with one key and different requests: one of them is a conflict
         await world.call(world.admin, 'POST /v1/locks', { body: { ...lock, reason }, key: 'k2' }),
     ),
   );
-  assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 409]);
+  assert.deepEqual(statuses(replies), [200, 409]);
 });
 
 test('a refusal is not remembered: what stood in the way may be gone', async () => {

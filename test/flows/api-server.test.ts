@@ -119,7 +119,7 @@ test('a store that cannot be written says so, a fault inside says nothing; both 
   world.store.setFull(false);
   assert.equal(full.body['code'], 'store_unavailable');
   assert.match(String(full.body['next']), /nothing opens until/);
-  const { get } = world.store;
+  const get = world.store.get.bind(world.store);
   world.store.get = () => Promise.reject(new Error('secret detail'));
   const inside = await world.call(world.admin, 'GET /v1/whoami');
   world.store.get = get;

@@ -138,6 +138,8 @@ export class TlsDoor {
     response.on('close', () => {
       peer.isBusy = false;
       peer.deadline.cancel();
+      // The connection may be what ended first; nobody would cancel a deadline for it any more.
+      if (!this.#peers.has(socket)) return;
       peer.deadline = this.#deadline(socket, limits.apiKeepAliveMs + limits.firstRequestTimeoutMs);
       this.#resolveWhenIdle();
     });

@@ -9,22 +9,15 @@ import type { Redeemed } from '../../api/enrollments.ts';
 import type { Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventActor, EventDraft } from '../../core/event.ts';
-import { newId } from '../../core/ids.ts';
 import type { Enrollment, Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
-import { spkiOf } from '../../platform/keys.ts';
-import { sha256 } from '../../wire/signed.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { Refusals } from '../api/refusals.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, type Change, type Stored } from '../store/store.ts';
-import {
-  isKeyKnown,
-  issueCredential,
-  requireCsr,
-  type CsrKey,
-  type IssuedCredential,
-} from './credentials.ts';
+import { isKeyKnown, requireCsr, type IssuedCredential } from './credentials.ts';
+import { newHolder, type Holding } from './new-holder.ts';
+import { TokenFault } from './token-fault.ts';
 import { tokenHash } from './token.ts';
 import { Turns } from './turns.ts';
 
@@ -33,9 +26,6 @@ export interface RedeemRequest {
   readonly csr: string;
   readonly sourceIp: string;
 }
-
-const tenant = 'default';
-const renewalSecretBytes = 32;
 
 /** Holds what must be counted across redemptions. */
 export class RedeemDoor {
@@ -76,56 +66,12 @@ export class RedeemDoor {
   }
 }
 
-/** Why an enrollment was refused, for the log; the caller hears less. */
-class TokenFault extends Error {
-  readonly code: 'token_refused' | 'conflict' | 'locked';
-  readonly why: string;
-
-  constructor(why: string, code: TokenFault['code'] = 'token_refused') {
-    super(why);
-    this.name = 'TokenFault';
-    this.code = code;
-    this.why = why;
-  }
-
-  toCaller(): SallyportError {
-    switch (this.code) {
-      case 'token_refused':
-        return new SallyportError('token_refused', 'this token is not valid, or not any more', {
-          next: 'ask for a new invite: each works once, for an hour at most',
-        });
-      case 'conflict':
-        return new SallyportError('conflict', 'this key is enrolled already', {
-          next: 'make a new key: every device and every sign-in has its own',
-        });
-      case 'locked':
-        return new SallyportError('locked', 'whoever this token is for is locked', {
-          next: 'ask an administrator',
-        });
-      default:
-        return this.code satisfies never;
-    }
-  }
-}
-
-interface Holding {
-  readonly answer: Pick<Redeemed, 'kind' | 'id' | 'name' | 'roles' | 'renewal'>;
-  readonly issued: IssuedCredential;
-  readonly changes: readonly Change[];
-  readonly events: readonly EventDraft[];
-}
-
 async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Redeemed> {
   const key = requireCsr(request.csr);
   const stored = await findEnrollment(ctx, request.token);
   const enrollment = stored.value;
   if (await isKeyKnown(ctx, key.spki)) throw new TokenFault('the key is enrolled already', 'conflict');
-  const holding =
-    enrollment.kind === 'device'
-      ? await newDevice(ctx, enrollment, key)
-      : enrollment.identity === undefined
-        ? await newPerson(ctx, enrollment, key)
-        : await moreKeys(ctx, { enrollment, identity: enrollment.identity, key });
+  const holding = await newHolder(ctx, enrollment, key);
 
   const { answer, issued } = holding;
   const used: Enrollment = { ...enrollment, usedAt: ctx.clock.now(), usedBy: answer.id };
@@ -157,90 +103,6 @@ async function findEnrollment(ctx: AuthorityContext, token: string): Promise<Sto
   if (stored.value.usedAt !== undefined) throw new TokenFault(`${stored.value.id} was used already`);
   if (stored.value.expiresAt <= ctx.clock.now()) throw new TokenFault(`${stored.value.id} has expired`);
   return stored;
-}
-
-async function newDevice(ctx: AuthorityContext, enrollment: Enrollment, key: CsrKey): Promise<Holding> {
-  const owner = enrollment.owner && (await ctx.store.get('identity', enrollment.owner));
-  if (owner === undefined) throw new TokenFault(`the owner of ${enrollment.id} is gone`);
-  const id = newId('dev', ctx.random.bytes(16));
-  const secret = Buffer.from(ctx.random.bytes(renewalSecretBytes)).toString('base64url');
-  const issued = await issueCredential(ctx, { id, kind: 'device', key });
-  const device: Device = {
-    id,
-    name: enrollment.name,
-    owner: owner.value.id,
-    purpose: enrollment.purpose ?? '',
-    labels: enrollment.labels ?? {},
-    tenant: owner.value.tenant,
-    spki: key.spki,
-    publicKey: spkiOf(key.publicKey).toString('base64url'),
-    linkEpoch: 0,
-    createdAt: ctx.clock.now(),
-    renewal: { n: 1, expected: sha256(secret) },
-  };
-  return {
-    answer: { kind: 'device', id, name: device.name, renewal: { n: 1, secret } },
-    issued,
-    changes: [{ put: 'device', value: device, rev: 0 }],
-    events: [
-      {
-        type: 'device.joined',
-        actor: { kind: 'device', id },
-        outcome: 'success',
-        device: id,
-        body: { name: device.name, owner: device.owner, labels: device.labels, purpose: device.purpose },
-      },
-    ],
-  };
-}
-
-async function newPerson(ctx: AuthorityContext, enrollment: Enrollment, key: CsrKey): Promise<Holding> {
-  const id = newId('idn', ctx.random.bytes(16));
-  const issued = await issueCredential(ctx, { id, kind: 'human', key });
-  const roles = enrollment.roles ?? [];
-  const identity: Identity = {
-    id,
-    kind: 'human',
-    name: enrollment.name,
-    roles,
-    tenant,
-    ...(enrollment.createdBy === 'system' ? {} : { invitedBy: enrollment.createdBy }),
-    createdAt: ctx.clock.now(),
-  };
-  return {
-    answer: { kind: 'human', id, name: identity.name, roles: [...roles] },
-    issued,
-    changes: [{ put: 'identity', value: identity, rev: 0 }],
-    events: [
-      {
-        type: 'identity.created',
-        actor: { kind: 'human', id },
-        outcome: 'success',
-        identity: id,
-        body: { name: identity.name, roles },
-      },
-    ],
-  };
-}
-
-/** One more key for somebody who is here already: nothing but the credential is new. */
-async function moreKeys(
-  ctx: AuthorityContext,
-  wanted: { readonly enrollment: Enrollment; readonly identity: Identity['id']; readonly key: CsrKey },
-): Promise<Holding> {
-  const identity = (await ctx.store.get('identity', wanted.identity))?.value;
-  if (identity === undefined) throw new TokenFault(`the identity of ${wanted.enrollment.id} is gone`);
-  if (ctx.locks.find({ identity: identity.id }) !== undefined) {
-    throw new TokenFault(`the identity of ${wanted.enrollment.id} is locked`, 'locked');
-  }
-  const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
-  const issued = await issueCredential(ctx, { id: identity.id, kind: 'human', key: wanted.key, ...until });
-  return {
-    answer: { kind: 'human', id: identity.id, name: identity.name, roles: [...identity.roles] },
-    issued,
-    changes: [],
-    events: [],
-  };
 }
 
 async function commitOnce(
