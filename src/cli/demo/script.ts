@@ -87,7 +87,7 @@ const steps: readonly Step[] = [
     play: async ({ admin }) => {
       const ran = await run(['audit', 'verify'], admin);
       expect(ran.status === 0, ran.stderr);
-      return ran.stdout.trim().split('\n').at(-1) ?? '';
+      return ran.stdout.split('\n')[0] ?? '';
     },
   },
 ];
