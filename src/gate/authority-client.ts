@@ -61,7 +61,7 @@ export class AuthorityClient implements Authority {
   readonly #reports: Reports;
   #csr: Promise<string> | undefined;
   #session: ControlSession | undefined;
-  #heardAt = Number.NEGATIVE_INFINITY;
+  #isCutOff = true;
   #watch: Timer | undefined;
   #renewal: Timer | undefined;
   #wake: () => void = () => undefined;
@@ -79,8 +79,7 @@ export class AuthorityClient implements Authority {
   }
 
   get isLive(): boolean {
-    const { clock, bounds } = this.#options;
-    return this.#session !== undefined && clock.bootMs() - this.#heardAt < bounds.gateCutOffAfterMs;
+    return this.#session !== undefined && !this.#isCutOff;
   }
 
   /** Resolves with the first registration; throws when the authority refuses this gate for good. */
@@ -186,12 +185,13 @@ export class AuthorityClient implements Authority {
 
   #heard(): void {
     const { clock, bounds } = this.#options;
-    this.#heardAt = clock.bootMs();
+    this.#isCutOff = false;
     this.#watch?.cancel();
     this.#watch = clock.setTimer(bounds.gateCutOffAfterMs, () => this.#cutOff(), { ref: false });
   }
 
   #cutOff(): void {
+    this.#isCutOff = true;
     this.#options.log.error({}, 'no word from the authority: everything carried here is ended');
     this.#options.onCutOff();
     // Whatever is wrong with this connection, a new one and a new registration put it right.

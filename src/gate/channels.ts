@@ -106,7 +106,8 @@ export class Channels {
       answer = await this.#openOnLink(head, accepted, { seat, operatorGone: request.signal });
     } catch (error) {
       report({ ended: 'refused', code: codeOf(error), bytesUp: 0, bytesDown: 0 });
-      seat?.leave(true);
+      // A refusal is not a cut; an opening that was given up because he left is.
+      seat?.leave(!request.signal.aborted);
       throw error;
     }
     const end = endOf(await this.#join(request.accept(), answer.stream, seat));

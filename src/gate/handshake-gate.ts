@@ -13,7 +13,7 @@ type Start = (leave: () => void) => void;
 
 export class HandshakeGate {
   readonly #bounds: HandshakeGateBounds;
-  readonly #waiting = new Set<Start>();
+  readonly #waiting = new Set<{ readonly start: Start }>();
   #underWay = 0;
   #isScheduled = false;
 
@@ -32,9 +32,10 @@ export class HandshakeGate {
   /** The answer gives the place in the queue up. Undefined: too many wait, come back later. */
   enter(start: Start): (() => void) | undefined {
     if (this.#waiting.size >= this.#bounds.waitingMax) return undefined;
-    this.#waiting.add(start);
+    const waiting = { start };
+    this.#waiting.add(waiting);
     this.#schedule();
-    return () => void this.#waiting.delete(start);
+    return () => void this.#waiting.delete(waiting);
   }
 
   #schedule(): void {
@@ -49,12 +50,12 @@ export class HandshakeGate {
   }
 
   #startNext(): void {
-    const [start] = this.#waiting;
-    if (start === undefined || this.#underWay >= this.#bounds.linkHandshakesMax) return;
-    this.#waiting.delete(start);
+    const [next] = this.#waiting;
+    if (next === undefined || this.#underWay >= this.#bounds.linkHandshakesMax) return;
+    this.#waiting.delete(next);
     this.#underWay++;
     let isOver = false;
-    start(() => {
+    next.start(() => {
       if (isOver) return;
       isOver = true;
       this.#underWay--;
