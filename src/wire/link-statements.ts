@@ -43,9 +43,7 @@ export function readLease(fields: Fields): Lease | undefined {
     seq: whole(fields, 'seq'),
     lockVersion: whole(fields, 'lockVersion'),
     sessions:
-      Array.isArray(sessions) && sessions.every((id) => typeof id === 'string')
-        ? sessions
-        : undefined,
+      Array.isArray(sessions) && sessions.every((id) => typeof id === 'string') ? sessions : undefined,
     issuedAt: whole(fields, 'issuedAt'),
     validUntil: whole(fields, 'validUntil'),
   });
