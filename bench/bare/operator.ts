@@ -1,0 +1,36 @@
+// Bare operator: one process, one TLS connection, one stream; the remote exit code becomes its own.
+// Arguments: the folder with the certificates, the gate's operator port, "exec" or "shell", the command.
+
+import { connect } from 'node:http2';
+import { connect as connectTls } from 'node:tls';
+import { requestHeaders, sessionWindowBytes, settings, tlsOf } from './wire.ts';
+
+const [folder = '', port = '', kind, ...argv] = process.argv.slice(2);
+const socket = connectTls({
+  ...tlsOf(folder, 'operator'),
+  host: '127.0.0.1',
+  port: Number(port),
+  servername: 'localhost',
+});
+socket.setNoDelay(true);
+const session = connect('https://localhost', { createConnection: () => socket, settings });
+session.on('connect', () => session.setLocalWindowSize(sessionWindowBytes));
+const isShell = kind === 'shell';
+const stream = session.request(requestHeaders({ kind: isShell ? 'shell' : 'exec', argv }), {
+  endStream: !isShell,
+});
+let exit = 255;
+stream.on('trailers', (trailers) => {
+  exit = Number(trailers['bare-exit']);
+});
+stream.on('data', (bytes: Buffer) => {
+  if (process.stdout.write(bytes)) return;
+  stream.pause();
+  process.stdout.once('drain', () => stream.resume());
+});
+stream.on('end', () => stream.end());
+stream.on('close', () => process.exit(exit));
+if (isShell) {
+  process.stdin.setRawMode(true);
+  process.stdin.on('data', (typed: Buffer) => stream.write(typed));
+}

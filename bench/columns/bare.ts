@@ -1,0 +1,51 @@
+// The floor: bench/bare in three Node processes, bundled first so that it pays for no type stripping.
+
+import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { build } from 'esbuild';
+import { writeCertificates } from '../bare/certificates.ts';
+import { endProcess } from '../measure/processes.ts';
+import { firstLine } from '../measure/run.ts';
+import type { Column } from './column.ts';
+
+const here = import.meta.dirname;
+
+export async function startBare(folder: string, shell: string): Promise<Column> {
+  const certificates = join(folder, 'bare');
+  await mkdir(certificates);
+  await writeCertificates(certificates);
+  const outdir = join(here, '..', 'out', 'bare');
+  await build({
+    entryPoints: ['gate', 'agent', 'operator', 'crowd'].map((name) => join(here, '..', 'bare', `${name}.ts`)),
+    outdir,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    packages: 'external',
+    outExtension: { '.js': '.mjs' },
+    logLevel: 'warning',
+  });
+  const node = (name: string, ...args: readonly string[]) => ({
+    file: process.execPath,
+    args: [join(outdir, `${name}.mjs`), certificates, ...args],
+  });
+  const gate = await firstLine(node('gate'), /\{.*\}/);
+  const ports = JSON.parse(gate.found[0]) as { readonly link: number; readonly operators: number };
+  const agent = await firstLine(node('agent', String(ports.link)), /linked/);
+  const operators = String(ports.operators);
+  return {
+    name: 'bare',
+    exec: (argv) => node('operator', operators, 'exec', ...argv),
+    shell: () => node('operator', operators, 'shell', shell, '-l'),
+    crowd: {
+      command: (count, argv) => node('crowd', operators, String(count), ...argv),
+      restore: async () => undefined,
+    },
+    parts: { gate: gate.child.pid ?? 0, agent: agent.child.pid ?? 0 },
+    async close() {
+      await endProcess(agent.child);
+      await endProcess(gate.child);
+    },
+  };
+}

@@ -1,0 +1,25 @@
+// What is compared: three ways to run a command on "the device", each with its processes running.
+
+import type { Command } from '../measure/processes.ts';
+
+export type ColumnName = 'bare' | 'sallyport' | 'openssh';
+export const columnNames: readonly ColumnName[] = ['bare', 'sallyport', 'openssh'];
+
+export interface Column {
+  readonly name: ColumnName;
+  /** The operator's process that runs `argv` on the device. */
+  exec(argv: readonly string[]): Command;
+  /** The operator's process that shows the device's login shell; wants a terminal. */
+  shell(): Command;
+  /** A process that opens many streaming sessions and cuts them (measure/crowd.ts), where that exists. */
+  readonly crowd?: Crowding;
+  /** The long-running processes, by the part they play. */
+  readonly parts: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface Crowding {
+  command(count: number, argv: readonly string[]): Command;
+  /** Makes new sessions possible again. */
+  restore(): Promise<void>;
+}

@@ -1,0 +1,62 @@
+// A row of the table: how it is measured, in which unit, and the figure it is to reach.
+
+import type { Column, ColumnName } from '../columns/column.ts';
+
+export interface Plan {
+  readonly isQuick: boolean;
+}
+
+export type Values = Partial<Record<ColumnName, number>>;
+
+export interface Measured {
+  readonly values: Values;
+  /** Other figures of the same runs: spread, counts. */
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface Reach {
+  readonly words: string;
+  /** The figure beside it; undefined where a column that it needs is missing. */
+  of(values: Values): number | undefined;
+  isMet(figure: number): boolean;
+}
+
+export interface Row {
+  readonly id: string;
+  readonly unit: string;
+  readonly what: string;
+  readonly reach?: Reach;
+  measure(columns: readonly Column[], plan: Plan): Promise<Measured>;
+}
+
+/** `sallyport / other`, undefined where one is missing. */
+export function ratioTo(other: ColumnName): (values: Values) => number | undefined {
+  return (values) => {
+    const [mine, theirs] = [values.sallyport, values[other]];
+    return mine === undefined || theirs === undefined ? undefined : mine / theirs;
+  };
+}
+
+/** Every column once a round, each round starting with the next one: what disturbs one disturbs all. */
+export async function interleave(
+  columns: readonly Column[],
+  rounds: number,
+  run: (column: Column) => Promise<number>,
+): Promise<ReadonlyMap<ColumnName, readonly number[]>> {
+  const samples = new Map<ColumnName, number[]>(columns.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (let turn = 0; turn < columns.length; turn += 1) {
+      const column = columns[(round + turn) % columns.length];
+      if (column === undefined) continue;
+      samples.get(column.name)?.push(await run(column));
+    }
+  }
+  return samples;
+}
+
+export function summarise(
+  samples: ReadonlyMap<ColumnName, readonly number[]>,
+  figure: (samples: readonly number[]) => number,
+): Values {
+  return Object.fromEntries([...samples].map(([name, values]) => [name, figure(values)]));
+}

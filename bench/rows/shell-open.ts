@@ -1,0 +1,56 @@
+// From the start of the operator's process, on a terminal of its own, to the first byte that the device's
+// login shell prints.
+
+import { spawn } from '@lydell/node-pty';
+import type { Command } from '../measure/processes.ts';
+import { median, percentile, rounded } from '../measure/statistics.ts';
+import { interleave, summarise, type Row } from './row.ts';
+
+const runs = 20;
+const quickRuns = 6;
+const warmUps = 2;
+const openMaxMs = 20_000;
+
+export const shellOpen: Row = {
+  id: 'shell-open',
+  unit: 'ms',
+  what: 'process start to the first byte of the prompt, median',
+  async measure(columns, { isQuick }) {
+    const run = (column: (typeof columns)[number]): Promise<number> => firstByteMs(column.shell());
+    await interleave(columns, warmUps, run);
+    const samples = await interleave(columns, isQuick ? quickRuns : runs, run);
+    const p95 = summarise(samples, (values) => rounded(percentile(values, 95)));
+    return { values: summarise(samples, median), detail: { p95, runs: isQuick ? quickRuns : runs } };
+  },
+};
+
+/** Leaves by "exit" and waits for the end, so that no run meets the remains of the one before. */
+function firstByteMs(command: Command): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const terminal = spawn(command.file, [...command.args], {
+      cols: 80,
+      rows: 24,
+      env: { ...process.env, ...command.env },
+    });
+    const timer = setTimeout(() => terminal.kill('SIGKILL'), openMaxMs);
+    let said = '';
+    let ms: number | undefined;
+    terminal.onData((text) => {
+      said += text;
+      if (ms !== undefined) return;
+      ms = performance.now() - startedAt;
+      terminal.write('exit\r');
+    });
+    terminal.onExit(({ exitCode, signal }) => {
+      clearTimeout(timer);
+      if (ms !== undefined && exitCode === 0 && signal === 0) resolve(ms);
+      else
+        reject(
+          new Error(
+            `"${command.args.join(' ')}" ended with ${exitCode}, signal ${signal ?? 0}: ${said.trim()}`,
+          ),
+        );
+    });
+  });
+}
