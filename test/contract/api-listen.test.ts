@@ -172,6 +172,10 @@ test('many connections at once keep their addresses apart', async () => {
 
 test('the public door never asks for a certificate, and one that is shown there counts for nothing', async () => {
   const tls = await secure(await raw('api.sock'), { ...me, ALPNProtocols: ['http/1.1'] });
+  // What a client learns of the server's wishes for a certificate: none here, some at the other door.
+  assert.deepEqual(tls.getSharedSigalgs(), []);
+  const asked = await secure(await raw('api-mtls.sock'), me);
+  assert.notDeepEqual(asked.getSharedSigalgs(), []);
   assert.equal((await ask(tls, '/v1/whoami')).body['code'], 'unauthenticated');
 });
 

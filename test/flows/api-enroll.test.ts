@@ -132,6 +132,18 @@ test('fifty parallel redemptions of one token give exactly one device', async ()
   assert.equal(replies.filter((reply) => reply.body['code'] === 'token_refused').length, 49);
 });
 
+test('an invite that is replaced while its token is being redeemed is not honoured', async () => {
+  const { token } = await invite('overtaken');
+  const commit = world.store.commit.bind(world.store);
+  world.store.commit = async (wanted) => {
+    world.store.commit = commit;
+    await invite('overtaken');
+    return await commit(wanted);
+  };
+  assert.equal((await redeem(world, token)).body['code'], 'token_refused');
+  assert.equal(await world.store.find('device', { name: 'overtaken' }), undefined);
+});
+
 test('a site of many devices behind one address is not limited while its tokens are right', async () => {
   for (let at = 0; at < limits.redeemAttemptsPerAddressPerMinute + 5; at += 1) {
     const { token } = await invite(`site-${at}`);
