@@ -10,20 +10,9 @@ import type { ByteStream } from '../../src/link/byte-stream.ts';
 import { ManualClock } from '../../src/platform/manual-clock.ts';
 import { dial, sessionId } from '../doubles/gate-peers.ts';
 import { echo, startGate, type GateWorld } from '../doubles/gate-world.ts';
+import { emptyHead, endHeaders, frame, frameType, preface } from '../doubles/raw-http2.ts';
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-const settingsFrame = frame(4, 0, 0);
-/** :method POST, :scheme http, :path / from the static table: a head that is refused without asking. */
-const head = Buffer.from([0x83, 0x86, 0x84]);
-
-function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(payload.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(stream, 5);
-  return Buffer.concat([header, payload]);
-}
+const settingsFrame = frame({ type: frameType.settings, stream: 0 });
 
 /** Shows that a session of somebody else still answers. */
 async function liveSession(world: GateWorld): Promise<() => Promise<void>> {
@@ -67,20 +56,26 @@ async function pour(world: GateWorld, piece: (n: number) => Buffer, most: number
 }
 
 const floods: readonly [string, (n: number) => Buffer, number][] = [
-  ['PING', () => frame(6, 0, 0, Buffer.alloc(8)), 100_000],
+  ['PING', () => frame({ type: frameType.ping, stream: 0, payload: Buffer.alloc(8) }), 100_000],
   ['SETTINGS', () => settingsFrame, 100_000],
   [
     'rapid reset',
     (n) => {
       const stream = 2 * n + 1;
-      const reset = frame(3, 0, stream, Buffer.from([0, 0, 0, 8]));
-      return Buffer.concat([frame(1, 4, stream, head), reset]);
+      const payload = Buffer.from([0, 0, 0, 8]);
+      return Buffer.concat([
+        frame({ type: frameType.headers, flags: endHeaders, stream, payload: emptyHead }),
+        frame({ type: frameType.reset, stream, payload }),
+      ]);
     },
     100_000,
   ],
   [
     'CONTINUATION',
-    (n) => (n === 0 ? frame(1, 0, 1, head) : frame(9, 0, 1, Buffer.alloc(1_000, 0x83))),
+    (n) =>
+      n === 0
+        ? frame({ type: frameType.headers, stream: 1, payload: emptyHead })
+        : frame({ type: frameType.continuation, stream: 1, payload: Buffer.alloc(1_000, 0x83) }),
     10_000,
   ],
 ];
