@@ -1,11 +1,15 @@
-// One pseudo-terminal with a command in it: the only file that knows node-pty. Three of its traps are kept
-// here: it destroys its reading end 200 ms after the command ended, read or not, so a slow reader would
-// lose the last page; its write() has no backpressure; and the EIO that marks the end of a terminal is an
-// error to it. All three go by the socket inside, whose name is checked at the first use.
+// One pseudo-terminal with a command in it: the only file that knows node-pty. Its traps, kept here:
+// - It destroys its reading end 200 ms after the command ended, read or not: a slow reader loses the rest.
+// - It closes the terminal as soon as nobody has it open, which hangs up a command that closed its own
+//   output just before it exits, as coreutils do: `cat` then ends by SIGHUP instead of 0, now and then.
+// - Its write() blocks the whole process, and never says when to wait (terminal-input.ts).
+// All three are undone by its inner socket, flag and descriptor, which its types do not show: they are
+// checked at each use, and its version is pinned.
 
 import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Exit } from '../../wire/frames.ts';
+import { TerminalInput } from './terminal-input.ts';
 
 export interface PtyOptions {
   readonly argv: readonly string[];
@@ -16,10 +20,17 @@ export interface PtyOptions {
   readonly rows: number;
 }
 
+export interface PtyListener {
+  onData(chunk: Uint8Array): void;
+  onDrain(): void;
+  /** Once: the command has ended, and the last byte was read. */
+  onEnd(exit: Exit): void;
+}
+
 export interface Pty {
   readonly pid: number;
-  /** Starts reading. `onEnd` comes once, after the last byte. */
-  listen(listener: { onData(chunk: Uint8Array): void; onEnd(exit: Exit): void; onDrain(): void }): void;
+  /** Starts reading. Called once. */
+  listen(listener: PtyListener): void;
   pause(): void;
   resume(): void;
   /** False: wait for onDrain. */
@@ -29,51 +40,82 @@ export interface Pty {
   destroy(): void;
 }
 
+interface Inner {
+  readonly _socket?: unknown;
+  readonly fd?: unknown;
+  _emittedClose?: unknown;
+}
+
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Where the kernel does not tell the end of a terminal whose command has ended (macOS, at times). */
+const endUntoldMs = 200;
 
 export async function openPty(options: PtyOptions): Promise<Pty> {
   // Loaded with the first terminal: an agent that only runs commands never needs it.
   const { spawn } = await import('@lydell/node-pty');
   const [file = '', ...args] = options.argv;
-  const terminal = spawn(file, args, {
-    name: options.term,
-    cols: options.cols,
-    rows: options.rows,
-    cwd: options.cwd,
-    env: { ...options.env },
-    encoding: null,
-  });
-  const socket = (terminal as { readonly _socket?: unknown })._socket;
-  if (!(socket instanceof ReadStream)) throw new Error('this version of node-pty has no socket to read from');
-  // tty.ReadStream is a net.Socket and can be written to; its type hides that it is open for both.
+  const { term: name, cols, rows, cwd, env } = options;
+  const terminal = spawn(file, args, { name, cols, rows, cwd, env: { ...env }, encoding: null });
+  const inner = terminal as Inner;
+  const { _socket: socket, fd } = inner;
+  if (!(socket instanceof ReadStream) || typeof fd !== 'number' || inner._emittedClose !== false) {
+    terminal.kill('SIGKILL');
+    throw new Error('this version of node-pty is not the one that this was written for');
+  }
   socket.pause();
-  socket.on('error', () => undefined);
-  const destroy = socket.destroy.bind(socket);
+  // Told that its socket is closed, node-pty reports the exit at once and touches the socket no more.
+  inner._emittedClose = true;
+
+  let exit: Exit | undefined;
+  let isRead = false;
   let hasLetGo = false;
-  // INVARIANT: without an error only we destroy it. On Linux the kernel hangs the terminal up when its
-  // first process ends, so the read that finds the end (EIO) always comes, after the last byte.
-  socket.destroy = (error?: Error) => (error === undefined && !hasLetGo ? socket : destroy(error));
+  let input: TerminalInput | undefined;
+  let onEnd: ((exit: Exit) => void) | undefined;
+  const destroy = socket.destroy.bind(socket);
+  const letGo = (): void => {
+    hasLetGo = true;
+    destroy();
+  };
+  // INVARIANT: the terminal stays open until its command has ended; only then may a read error close it.
+  // The error is EIO: nobody has the other end open, everything was read.
+  socket.destroy = () => {
+    isRead = true;
+    settle();
+    return socket;
+  };
+  const settle = (): void => {
+    if (exit === undefined || !(isRead || hasLetGo)) return;
+    if (!hasLetGo) letGo();
+    onEnd?.(exit);
+    onEnd = undefined;
+  };
+  terminal.onExit(({ exitCode, signal }) => {
+    const signalName = signal === undefined || signal === 0 ? undefined : signalNames.get(signal);
+    exit = signalName === undefined ? { code: exitCode } : { signal: signalName.replace(/^SIG/, '') };
+    // Linux hangs the terminal up when its first process ends, so the read that finds EIO always comes.
+    if (process.platform !== 'linux') setTimeout(() => void socket.destroy(), endUntoldMs);
+    settle();
+  });
 
   return {
     pid: terminal.pid,
     listen(listener) {
+      onEnd = (how) => listener.onEnd(how);
+      input = new TerminalInput({ fd, isOpen: () => !hasLetGo, onDrain: () => listener.onDrain() });
       socket.on('data', (chunk: Buffer) => listener.onData(chunk));
-      socket.on('drain', () => listener.onDrain());
-      terminal.onExit(({ exitCode, signal }) => {
-        const name = signal === undefined || signal === 0 ? undefined : signalNames.get(signal);
-        listener.onEnd(name === undefined ? { code: exitCode } : { signal: name.replace(/^SIG/, '') });
-      });
       socket.resume();
+      settle();
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    write: (chunk) => socket.destroyed || socket.write(chunk),
-    resize(cols, rows) {
-      if (!socket.destroyed) terminal.resize(cols, rows);
+    write: (chunk) => input === undefined || hasLetGo || input.write(chunk),
+    resize(columns, lines) {
+      if (!hasLetGo) terminal.resize(columns, lines);
     },
     destroy() {
-      hasLetGo = true;
-      destroy();
+      letGo();
+      input?.close();
+      settle();
     },
   };
 }
