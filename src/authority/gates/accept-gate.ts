@@ -84,7 +84,8 @@ async function takeOverLinks(ctx: AuthorityContext, body: RegisterBody): Promise
       agentVersion: device.value.agentVersion ?? 'unknown',
       linkedAt: ctx.clock.now(),
       sessions: new Set(sessionsOn(ctx, claim.link)),
-      leaseSeq: 0,
+      // Sequence numbers come from the clock: the one that the agent holds is lower, whatever it is.
+      leaseSeq: ctx.clock.now(),
     });
   }
   return close;
