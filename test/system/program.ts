@@ -44,6 +44,7 @@ export class Program {
   readonly exited: Promise<Exit>;
   stdout = '';
   stderr = '';
+  wasKilled = false;
   #watchers: (() => void)[] = [];
 
   constructor(words: readonly string[], surroundings: Surroundings, options: StartOptions = {}) {
@@ -121,7 +122,9 @@ export class Program {
     return await this.exited;
   }
 
+  /** SIGKILL on purpose. */
   async kill(): Promise<Exit> {
+    this.wasKilled = true;
     this.child.kill('SIGKILL');
     return await this.exited;
   }

@@ -179,8 +179,9 @@ export class Stage {
 
   async untilOnline(device = this.device): Promise<void> {
     await until(`"${device}" is online`, async () => {
-      const seen = (await this.adminJson('devices', 'show', device)) as { readonly online: boolean };
-      return seen.online;
+      // It may fail for a while: also the authority may be on its way back.
+      const { code, stdout } = await this.admin('devices', 'show', device, '--json');
+      return code === 0 && (JSON.parse(stdout) as { readonly online: boolean }).online;
     });
   }
 
@@ -193,12 +194,16 @@ export class Stage {
 
   /** One of the broker's two processes. */
   part(name: 'authority' | 'gate'): number {
-    const [pid] = childrenOf(this.broker?.pid ?? 0, ` broker ${name} `);
+    const pid = this.partIfAny(name);
     if (pid === undefined) throw new Error(`the broker has no ${name}:\n${this.broker?.output}`);
     return pid;
   }
 
-  /** ana's sessions, newest first. */
+  partIfAny(name: 'authority' | 'gate'): number | undefined {
+    return childrenOf(this.broker?.pid ?? 0, ` broker ${name} `)[0];
+  }
+
+  /** Everybody's sessions, newest first. */
   async sessions(): Promise<readonly SessionSeen[]> {
     const seen = (await this.adminJson('sessions', 'ls', '--all')) as readonly SessionSeen[];
     return seen.toSorted((one, two) => two.createdAt.localeCompare(one.createdAt));
@@ -227,7 +232,11 @@ export class Stage {
 
   /** Ends everything, newest first, and looks at what is left. */
   async close(): Promise<void> {
-    for (const program of this.programs.toReversed()) await program.end();
+    const stuck: string[] = [];
+    for (const program of this.programs.toReversed()) {
+      const { signal } = await program.end();
+      if (signal === 'SIGKILL' && !program.wasKilled) stuck.push(program.words.join(' '));
+    }
     const left = [...pidsWithEnvironment('SALLYPORT_TEST_STAGE', this.folder), ...this.onDevice()].filter(
       (pid) => pid !== process.pid,
     );
@@ -235,6 +244,7 @@ export class Stage {
     for (const pid of left) process.kill(pid, 'SIGKILL');
     const sockets = await socketsIn(this.folder);
     await rm(this.folder, { recursive: true, force: true });
+    assert.deepEqual(stuck, [], 'programs did not end by SIGTERM');
     assert.deepEqual(words, [], 'processes are left over');
     assert.deepEqual(sockets, [], 'socket files are left over');
   }
