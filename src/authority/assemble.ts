@@ -16,6 +16,7 @@ import { createFirstInvite } from './enroll/first-invite.ts';
 import { serveControl } from './gates/control-server.ts';
 import { GateBook } from './gates/gate-book.ts';
 import { keepKeysFresh } from './keep-keys-fresh.ts';
+import { openLocalDoor } from './local-door.ts';
 import { loadOrCreateAuthorityKeys, type Authorities } from './pki/authority-keys.ts';
 import { loadPolicies } from './policy-files.ts';
 import { PolicyPoint } from './policy/policy-point.ts';
@@ -126,6 +127,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     const invite = await createFirstInvite(ctx);
     const control = await serveControl(ctx, join(options.runDir, 'control.sock'));
     closers.push(async () => await control.close());
+    const local = await openLocalDoor(ctx, join(options.runDir, 'local.sock'));
+    closers.push(async () => await local.close());
     closers.push(async () => {
       await store.commit({
         changes: [],

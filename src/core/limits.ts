@@ -56,6 +56,7 @@ export const limits = {
   /** From hello to welcome on the agent: a longer delay is a gate that plays with time. */
   welcomeWithinMs: 30_000,
   controlRequestTimeoutMs: 10_000,
+  localRequestMaxBytes: 4_096,
   /** A gate without its authority asks for it this often: the socket is on the same machine. */
   controlReconnectMs: 100,
   /** Unsent orders of a gate that does not read: beyond it the gate is given up. */

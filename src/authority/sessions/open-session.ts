@@ -19,7 +19,7 @@ import { step, type SessionLife } from '../../core/session.ts';
 import { parseTarget } from '../../core/target.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
-import { cutNow, recordEnds } from './cut-sessions.ts';
+import { endSession } from './end-session.ts';
 import { canDiscover, lockOn, questionOf, wishOfParams } from './session-facts.ts';
 import { viewSession } from './session-view.ts';
 
@@ -188,7 +188,7 @@ function newSession(ctx: AuthorityContext, { wanted, device, allow, link, forMs 
   };
 }
 
-/** A lock or a lost link while the commit was under way: the session that was just written ends again. */
+/** What changed while the commit was under way: the session that was just written ends again. */
 async function endIfOvertaken(
   ctx: AuthorityContext,
   session: Session,
@@ -196,16 +196,19 @@ async function endIfOvertaken(
   device: Device,
 ): Promise<void> {
   const lock = lockOn(ctx, wanted.identity, device);
+  const isKnown =
+    (await ctx.store.get('identity', session.identity)) !== undefined &&
+    (await ctx.store.get('device', session.device)) !== undefined;
   const isLinked = ctx.gates.link(session.link) !== undefined;
-  if (lock === undefined && isLinked) return;
-  const reason = lock === undefined ? 'device_gone' : 'lock';
-  const end = { reason, by: { kind: 'system', id: 'authority' } } as const;
-  await ctx.store.commitCut(await recordEnds(ctx, cutNow(ctx, [session.id], reason), end));
-  if (lock === undefined)
-    throw new SallyportError('device_offline', `"${device.name}" lost its link just now`, {
-      next: 'try again',
-    });
-  throw new SallyportError('locked', `"${wanted.target}" is locked: ${printable(lock.reason)}`);
+  if (lock === undefined && isKnown && isLinked) return;
+  const reason = lock !== undefined ? 'lock' : isKnown ? 'device_gone' : 'policy';
+  await endSession(ctx, { session: session.id, reason, by: { kind: 'system', id: 'authority' } });
+  if (lock !== undefined) {
+    throw new SallyportError('locked', `"${wanted.target}" is locked: ${printable(lock.reason)}`);
+  }
+  throw new SallyportError('device_offline', `"${device.name}" lost its link just now`, {
+    next: 'try again',
+  });
 }
 
 interface Refusal {

@@ -62,8 +62,6 @@ export function lockOn(ctx: AuthorityContext, identity: Identity, device: Device
 
 export function canDiscover(ctx: AuthorityContext, identity: Identity, device: Device): boolean {
   if (identity.tenant !== device.tenant) return false;
-  return (
-    ctx.policy.decide({ principal: identity, action: 'discover', device, context: { now: ctx.clock.now() } })
-      .outcome === 'allow'
-  );
+  const question = { action: 'discover', device, context: { now: ctx.clock.now() } } as const;
+  return ctx.policy.whoCan(question, [identity]).length === 1;
 }

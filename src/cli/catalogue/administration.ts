@@ -126,6 +126,7 @@ export const administration: readonly CommandSpec[] = [
     flags: [
       { name: 'identity', value: 'NAME', summary: 'lock this identity', completes: 'identity' },
       { name: 'device', value: 'NAME', summary: 'lock this device', completes: 'device' },
+      { name: 'service', value: 'ID', summary: 'lock this service' },
       { name: 'session', value: 'ID', summary: 'lock this session', completes: 'session' },
       { name: 'reason', value: 'TEXT', required: true, summary: 'why; those who are cut read it' },
       { name: 'for', value: 'DURATION', summary: 'lift it by itself after this time' },

@@ -34,6 +34,14 @@ export const running: readonly CommandSpec[] = [
     load: () => import('../commands/broker/run.ts'),
   },
   {
+    path: 'broker invite',
+    summary: 'on the broker itself: one more key for a known person, when nobody can sign in',
+    args: [{ name: 'name' }],
+    flags: [{ name: 'data', value: 'DIR', summary: 'the data directory', completes: 'file' }],
+    examples: ['sallyport broker invite admin --data /var/lib/sallyport'],
+    load: () => import('../commands/broker/invite.ts'),
+  },
+  {
     path: 'broker authority',
     isHidden: true,
     summary: 'the deciding half of the broker; "broker run" starts it',

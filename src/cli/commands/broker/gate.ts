@@ -28,6 +28,13 @@ export async function run(options: PartOptions): Promise<number> {
       log: await createLog({ component: 'gate' }),
       bounds: { drainMaxMs: config.drainMs },
     });
-    return { ready: { port: gate.port }, drain: async () => await gate.drain() };
+    return {
+      ready: { port: gate.port },
+      drain: async () => await gate.drain(),
+      abort: async () => {
+        gate.abort();
+        await gate.closed;
+      },
+    };
   });
 }

@@ -13,18 +13,17 @@ export interface RunningPart {
   readonly ready: NonNullable<ChildMessage['ready']>;
   /** Gentle end. */
   drain(): Promise<void>;
+  /** Hard end, for when the supervisor is gone; absent = the gentle one is quick. */
+  abort?(): Promise<void>;
 }
 
 export async function runPart(start: () => Promise<RunningPart>): Promise<number> {
-  let ask = (): void => undefined;
-  const asked = new Promise<void>((resolve) => {
-    ask = resolve;
-  });
+  const stop = Promise.withResolvers<'drain' | 'abort'>();
   process.once('SIGTERM', () => {
-    ask();
+    stop.resolve('drain');
     process.once('SIGTERM', () => process.exit(1));
   });
-  process.once('disconnect', ask);
+  process.once('disconnect', () => stop.resolve('abort'));
   // A terminal sends Ctrl-C to the whole group; the supervisor decides what it means.
   process.on('SIGINT', () => undefined);
   let part: RunningPart;
@@ -35,7 +34,7 @@ export async function runPart(start: () => Promise<RunningPart>): Promise<number
     throw error;
   }
   tellParent({ ready: part.ready });
-  await asked;
-  await part.drain();
+  const how = await stop.promise;
+  await (how === 'abort' && part.abort !== undefined ? part.abort() : part.drain());
   return 0;
 }
