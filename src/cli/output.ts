@@ -57,6 +57,11 @@ export function printFields(fields: readonly Field[]): void {
   }
 }
 
+/** "1 policy", "2 policies". */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** A text of several lines from elsewhere: its line feeds stay, everything else becomes harmless. */
 export function printableLines(text: string): string {
   return text

@@ -22,7 +22,7 @@ import {
   removeFile,
   writeFileAtomic,
 } from '../platform/files.ts';
-import { loadPrivateKeySync, privatePem, storePrivateKey } from '../platform/keys.ts';
+import { loadPrivateKeySync, storePrivateKey } from '../platform/keys.ts';
 import { complete, text, whole } from '../wire/fields.ts';
 
 export interface Profile {
@@ -35,6 +35,9 @@ export interface Profile {
   readonly name: string;
   /** PEM chain, leaf first, without the root. */
   readonly certificate: string;
+  /** Public half of the key, SPKI DER base64url, and its key id: worked out once, at sign-in. */
+  readonly spki: string;
+  readonly kid: string;
   /** Unix ms, of the leaf. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -87,7 +90,9 @@ export function readSignIn(broker: string): SignIn | undefined {
   if (!hasPrivateDirSync(home) || !hasPrivateDirSync(folder)) return undefined;
   const stored = readPrivateFileSync(join(folder, 'profile.json'));
   const key = loadPrivateKeySync(join(folder, 'key.pem'));
-  if (stored === undefined || key === undefined) return undefined;
+  // TLS takes the text: reading it twice costs less than writing the key out as PEM again.
+  const keyPem = readPrivateFileSync(join(folder, 'key.pem'))?.toString();
+  if (stored === undefined || key === undefined || keyPem === undefined) return undefined;
   const fields = parseJsonObject(stored.toString()) ?? {};
   const profile = complete<Profile>({
     broker: text(fields, 'broker'),
@@ -96,6 +101,8 @@ export function readSignIn(broker: string): SignIn | undefined {
     id: text(fields, 'id'),
     name: text(fields, 'name'),
     certificate: text(fields, 'certificate'),
+    spki: text(fields, 'spki'),
+    kid: text(fields, 'kid'),
     notBefore: whole(fields, 'notBefore'),
     notAfter: whole(fields, 'notAfter'),
   });
@@ -104,7 +111,7 @@ export function readSignIn(broker: string): SignIn | undefined {
       next: `sallyport login ${broker} --invite … (an administrator makes the invite)`,
     });
   }
-  return { ...profile, key, keyPem: privatePem(key) };
+  return { ...profile, key, keyPem };
 }
 
 /** The sign-in to work with. Throws `unauthenticated`, in words, when there is none or it is over. */
@@ -152,8 +159,8 @@ export async function storeSignIn(profile: Profile, key: KeyObject): Promise<voi
 }
 
 export async function storeProfile(profile: Profile): Promise<void> {
-  const { broker, trustDomain, root, id, name, certificate, notBefore, notAfter } = profile;
-  const kept = { broker, trustDomain, root, id, name, certificate, notBefore, notAfter };
+  const { broker, trustDomain, root, id, name, certificate, spki, kid, notBefore, notAfter } = profile;
+  const kept = { broker, trustDomain, root, id, name, certificate, spki, kid, notBefore, notAfter };
   await writeFileAtomic(join(profilePath(broker), 'profile.json'), JSON.stringify(kept));
 }
 

@@ -5,7 +5,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { privatePem } from '../../src/platform/keys.ts';
+import { privatePem, spkiOf } from '../../src/platform/keys.ts';
+import { keyId } from '../../src/wire/signed.ts';
 import { trustDomain, type LeafWithKey } from '../contract/pki-fixture.ts';
 import { makePerson, type FakeBroker } from './fake-broker.ts';
 
@@ -91,6 +92,8 @@ export async function signedIn(broker: FakeBroker, options: SignedInOptions = {}
       id: 'human-1',
       name: 'ana',
       certificate: person.chainPem,
+      spki: spkiOf(person.publicKey).toString('base64url'),
+      kid: keyId(person.publicKey),
       notBefore: options.notBefore ?? person.notBefore,
       notAfter: options.notAfter ?? person.notAfter,
     }),

@@ -2,7 +2,6 @@
 // port is being set up, then one request opens the channel. No round trip more than that: start to exit
 // of "exec -- true" is the product's first impression.
 
-import { createPublicKey } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import type { SessionOpened } from '../../api/sessions.ts';
 import { paramsToJson, type ChannelParams } from '../../core/channel.ts';
@@ -16,9 +15,8 @@ import type { ByteStream } from '../../link/byte-stream.ts';
 import { readProblem, type ClientSession } from '../../link/client-session.ts';
 import { openChannelClient } from '../../link/session.ts';
 import { describeTlsFault } from '../../link/tls-fault.ts';
-import { spkiOf } from '../../platform/keys.ts';
 import type { Open } from '../../wire/pass.ts';
-import { jsonHash, keyId, signStatement } from '../../wire/signed.ts';
+import { jsonHash, signStatement } from '../../wire/signed.ts';
 import { serverKindCheck } from '../../wire/tls-peer.ts';
 import { call } from '../api.ts';
 import type { SignIn } from '../profile.ts';
@@ -149,7 +147,6 @@ async function openStream(client: ClientSession, me: SignIn, request: StreamRequ
   const params: ChannelParams =
     opened.user === undefined ? request.params : { ...request.params, user: opened.user };
   const json = paramsToJson(params);
-  const publicKey = createPublicKey(me.key);
   const open: Open = {
     session: opened.session.id,
     n: 1,
@@ -157,9 +154,9 @@ async function openStream(client: ClientSession, me: SignIn, request: StreamRequ
     target,
     paramsHash: jsonHash(json),
     linkNonce: opened.linkNonce,
-    spki: spkiOf(publicKey).toString('base64url'),
+    spki: me.spki,
   };
-  const signer = { kid: keyId(publicKey), privateKey: me.key };
+  const signer = { kid: me.kid, privateKey: me.key };
   const answer = await client.request({
     path: `/channels/${params.kind}`,
     headers: {

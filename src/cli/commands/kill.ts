@@ -3,7 +3,7 @@
 import { printable } from '../../core/printable.ts';
 import { call } from '../api.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
-import { print, printJson, tone } from '../output.ts';
+import { counted, print, printJson, tone } from '../output.ts';
 import { loadSignIn } from '../profile.ts';
 
 interface Options extends CommonOptions {
@@ -19,7 +19,9 @@ export async function run(options: Options): Promise<number> {
     printJson(killed);
     return 0;
   }
-  print(`${tone('bad', 'locked')} "${printable(identity)}" and cut ${killed.cut.length} live sessions`);
+  print(
+    `${tone('bad', 'locked')} "${printable(identity)}" and cut ${counted(killed.cut.length, 'live session')}`,
+  );
   for (const id of killed.cut) print(`  ${printable(id)}`);
   print(`lift it with: sallyport unlock ${printable(killed.lock)}`);
   return 0;

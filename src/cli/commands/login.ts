@@ -8,10 +8,10 @@ import { parseToken } from '../../core/token.ts';
 import { apiRequest } from '../../link/api-client.ts';
 import { firstContact, type KnownBroker } from '../../link/first-contact.ts';
 import { createCsr } from '../../platform/csr.ts';
-import { generateP256, type KeyPair } from '../../platform/keys.ts';
+import { generateP256, spkiOf, type KeyPair } from '../../platform/keys.ts';
 import { certificateFingerprint } from '../../wire/chain.ts';
 import { peerOf } from '../../wire/tls-peer.ts';
-import { spkiThumbprint } from '../../wire/signed.ts';
+import { keyId, spkiThumbprint } from '../../wire/signed.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { localTimeAndDistance } from '../moment.ts';
 import { print, printFields, printJson } from '../output.ts';
@@ -127,6 +127,8 @@ function readProfile(redeemed: Redeemed, { address, broker, key }: Expected): Pr
     id,
     name,
     certificate,
+    spki: spkiOf(key.publicKey).toString('base64url'),
+    kid: keyId(key.publicKey),
     ...lifeOf(certificate),
   };
 }

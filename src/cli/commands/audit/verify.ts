@@ -17,7 +17,7 @@ import {
 import { text, whole } from '../../../wire/fields.ts';
 import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
-import { print, printJson, tone } from '../../output.ts';
+import { counted, print, printJson, tone } from '../../output.ts';
 import { loadSignIn, profilePath, type SignIn } from '../../profile.ts';
 
 export async function run(options: CommonOptions): Promise<number> {
@@ -36,9 +36,9 @@ export async function run(options: CommonOptions): Promise<number> {
     printJson({ ok: true, size, chainHash, erased, lastTime: time, since: remembered ?? null });
     return exitStatus.done;
   }
-  print(`${tone('good', 'whole')}: ${size} events, each follows the one before`);
+  print(`${tone('good', 'whole')}: ${counted(size, 'event')}, each follows the one before`);
   print(`head ${chainHash}`);
-  if (erased > 0) print(`${erased} bodies were erased; their hashes still hold`);
+  if (erased > 0) print(`erased bodies: ${erased}; their hashes still hold`);
   print(
     remembered === undefined
       ? 'first verification from here: write the head down elsewhere, or verify again later, to notice a rewritten log'

@@ -11,12 +11,13 @@ import { loadSignIn } from '../../profile.ts';
 interface Options extends CommonOptions {
   readonly identity?: string;
   readonly device?: string;
+  readonly service?: string;
   readonly session?: string;
   readonly reason: string;
   readonly for?: string;
 }
 
-const kinds = ['identity', 'device', 'session'] as const;
+const kinds = ['identity', 'device', 'service', 'session'] as const;
 
 export async function run(options: Options): Promise<number> {
   const forMs = durationFlag('for', options.for);
@@ -24,7 +25,7 @@ export async function run(options: Options): Promise<number> {
   const subject = kind === undefined ? undefined : options[kind];
   if (kind === undefined || subject === undefined || others.length > 0) {
     throw new SallyportError('invalid', 'a lock is placed on exactly one thing', {
-      next: 'give one of --identity, --device, --session',
+      next: 'give one of --identity, --device, --service, --session',
     });
   }
   const me = loadSignIn(options, Date.now());

@@ -5,7 +5,7 @@ import { printable } from '../../../core/printable.ts';
 import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { countFlag } from '../../moment.ts';
-import { print, printJson } from '../../output.ts';
+import { counted, print, printJson } from '../../output.ts';
 import { findingLines, readPolicyFiles } from '../../policy-files.ts';
 import { loadSignIn } from '../../profile.ts';
 
@@ -24,7 +24,7 @@ export async function run(options: Options): Promise<number> {
     if (options.json === true) printJson(checked);
     for (const line of findingLines(checked)) process.stderr.write(`${line}\n`);
     process.stderr.write(
-      `sallyport: the policy has ${checked.problems.length} problems, so nothing was applied\n`,
+      `sallyport: the policy has ${counted(checked.problems.length, 'problem')}, so nothing was applied\n`,
     );
     return exitStatus.failed;
   }
@@ -40,6 +40,8 @@ export async function run(options: Options): Promise<number> {
     return exitStatus.done;
   }
   for (const line of findingLines(checked)) print(line);
-  print(`revision ${revision.number} is in force: ${revision.policies} policies (${printable(revision.id)})`);
+  print(
+    `revision ${revision.number} is in force: ${counted(revision.policies, 'policy', 'policies')} (${printable(revision.id)})`,
+  );
   return exitStatus.done;
 }

@@ -3,7 +3,7 @@
 import { exitStatus } from '../../../core/errors.ts';
 import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
-import { print, printJson } from '../../output.ts';
+import { counted, print, printJson } from '../../output.ts';
 import { findingLines, readPolicyFiles } from '../../policy-files.ts';
 import { loadSignIn } from '../../profile.ts';
 
@@ -16,8 +16,8 @@ export async function run(options: CommonOptions & { readonly files: readonly st
     for (const line of findingLines(checked)) print(line);
     print(
       checked.ok
-        ? `${checked.policies.length} policies in ${Object.keys(files).length} files, nothing wrong`
-        : `${checked.problems.length} problems; nothing was applied`,
+        ? `${counted(checked.policies.length, 'policy', 'policies')} in ${counted(Object.keys(files).length, 'file')}, nothing wrong`
+        : counted(checked.problems.length, 'problem'),
     );
   }
   return checked.ok ? exitStatus.done : exitStatus.failed;

@@ -4,7 +4,7 @@ import { printable } from '../../../core/printable.ts';
 import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { localTime } from '../../moment.ts';
-import { print, printableLines, printJson, tone } from '../../output.ts';
+import { counted, print, printableLines, printJson, tone } from '../../output.ts';
 import { loadSignIn } from '../../profile.ts';
 
 export async function run(options: CommonOptions & { readonly revision?: string }): Promise<number> {
@@ -18,7 +18,7 @@ export async function run(options: CommonOptions & { readonly revision?: string 
   }
   const comment = revision.comment === undefined ? '' : `: ${printable(revision.comment, 600)}`;
   print(
-    `revision ${revision.number} (${printable(revision.id)}), ${revision.policies} policies, ` +
+    `revision ${revision.number} (${printable(revision.id)}), ${counted(revision.policies, 'policy', 'policies')}, ` +
       `applied by ${printable(revision.appliedBy.name)} at ${localTime(revision.appliedAt) ?? ''}${comment}`,
   );
   for (const [name, text] of Object.entries(revision.files)) {
