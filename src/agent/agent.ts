@@ -131,6 +131,7 @@ class Agent {
     stop.abort();
     await Promise.all([stopped, renewal.stop()]);
     await receipts.stop();
+    await this.#parts.processes.close();
   }
 
   status(): object {

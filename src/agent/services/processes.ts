@@ -77,6 +77,12 @@ export class Processes {
   async leftovers(): Promise<readonly string[]> {
     return this.#root === undefined ? [] : listCgroups(this.#root);
   }
+
+  /** Takes its place among the machine's groups away; one that still holds something stays. */
+  async close(): Promise<void> {
+    if (this.#root !== undefined && (await listCgroups(this.#root)).length === 0)
+      await removeCgroup(this.#root);
+  }
 }
 
 interface ScopeFacts {
