@@ -79,7 +79,7 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
       { ':method': method, ':path': path, ...headers },
       { endStream: false, waitForTrailers: true },
     );
-    const bytes = http2Stream(stream);
+    const bytes = http2Stream(stream, { onWrite: life.wrote });
     life.track(stream, bytes);
     const answer = new Promise<Answer>((resolve, reject) => {
       const giveUp = (error: Error): void => {

@@ -11,6 +11,8 @@ export interface Endings {
   outboundLeft(): boolean;
   end(trailers: Trailers): void;
   abort(error: Error): void;
+  /** Told of every write. */
+  readonly onWrite?: () => void;
 }
 
 export class DuplexStream implements ByteStream {
@@ -77,6 +79,7 @@ export class DuplexStream implements ByteStream {
 
   write(chunk: Uint8Array): boolean {
     if (this.#hasEnded || this.#duplex.destroyed || this.#duplex.writableEnded) return true;
+    this.#endings.onWrite?.();
     return this.#duplex.write(chunk);
   }
 

@@ -16,6 +16,8 @@ const flagEndStream = 0x1;
 export interface Http2StreamOptions {
   /** The head that we sent ended our direction. */
   readonly isOutboundEnded?: () => boolean;
+  /** Told of every write. */
+  readonly onWrite?: () => void;
 }
 
 export function http2Stream(
@@ -51,6 +53,7 @@ export function http2Stream(
       stream.end();
     },
     abort: (error) => void addAbortSignal(AbortSignal.abort(error), stream),
+    ...(options.onWrite === undefined ? {} : { onWrite: options.onWrite }),
   });
 }
 

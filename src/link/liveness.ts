@@ -10,6 +10,8 @@ export interface LivenessOptions {
   /** Bytes received so far; only whether it changed matters. */
   readonly bytesRead: () => number;
   readonly ping: () => void;
+  /** Before each look at the bytes. */
+  readonly onLook?: () => void;
   /** Called once, with the watch over. */
   readonly onDead: (silentMs: number) => void;
   readonly pingIntervalMs?: number;
@@ -34,6 +36,7 @@ export function watchLiveness(options: LivenessOptions): Watch {
   let timer: Timer | undefined;
 
   const look = (): void => {
+    options.onLook?.();
     const now = clock.bootMs();
     const bytes = bytesRead();
     if (bytes !== seen) {

@@ -71,7 +71,10 @@ export function serveSession(socket: CountedSocket, options: ServeOptions): Serv
 
   session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     firstRequest.cancel();
-    const bytes = http2Stream(stream, { isOutboundEnded: () => exchange.isOutboundEnded });
+    const bytes = http2Stream(stream, {
+      isOutboundEnded: () => exchange.isOutboundEnded,
+      onWrite: life.wrote,
+    });
     const exchange = new Exchange({ stream, headers, bytes, clock: life.clock });
     life.track(stream, bytes);
     stream.once('close', () => {

@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import { systemClock, type Clock, type Timer } from '../platform/clock.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { decodeComeBack, encodeComeBack } from './come-back.ts';
+import { keepReading, type KeepReading } from './keep-reading.ts';
 import { watchLiveness } from './liveness.ts';
 import { RateBudget } from './rate-budget.ts';
 
@@ -66,11 +67,13 @@ export class SessionLife {
   readonly #session: Http2Session;
   readonly #socket: CountedSocket;
   readonly #streams = new Map<Http2Stream, ByteStream>();
+  readonly #reading: KeepReading;
   #state: State = 'open';
   #resolve: (end: SessionEnd) => void = () => undefined;
   #cause: { readonly reason: SessionEndReason; readonly error: Error | undefined } | undefined;
   #comeBack: ComeBack | undefined;
   #drain: Timer | undefined;
+  #isPeerGone = false;
 
   constructor(session: Http2Session, socket: CountedSocket, options: SessionLifeOptions) {
     this.clock = options.clock ?? systemClock;
@@ -83,6 +86,7 @@ export class SessionLife {
     session.once('connect', () => {
       if (!session.destroyed) session.setLocalWindowSize(limits.sessionWindowBytes);
     });
+    this.#reading = keepReading({ socket, clock: this.clock, hasUnsent: () => this.#hasUnsent() });
     this.#watch(options);
     session.on('goaway', (code: number, _last: number, opaque?: Uint8Array) => {
       // A GOAWAY with words is followed by a plain one.
@@ -111,6 +115,9 @@ export class SessionLife {
     return this.#streams.size;
   }
 
+  /** To be called at every write to one of its streams. */
+  readonly wrote = (): void => this.#reading.wrote();
+
   /** Every stream of the session is known here, until it is closed. */
   track(stream: Http2Stream, bytes: ByteStream): void {
     this.#streams.set(stream, bytes);
@@ -137,17 +144,25 @@ export class SessionLife {
     const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
     const code = reason === 'flood' ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_CANCEL;
     this.#session.destroy(error ?? new Error(`the connection ended: ${reason}`), code);
-    // Destroying the session alone waits until its last frames have left, in a black hole for ever.
-    this.#socket.destroy();
+    // Destroying the session alone waits until its last frames have left, in a black hole for ever. Not in
+    // this turn: this may run inside the native read of that socket, and freeing TLS below it crashes
+    // the process.
+    setImmediate(() => this.#socket.destroy());
     if (this.#socket.closed) this.#finish();
   }
 
+  #hasUnsent(): boolean {
+    for (const stream of this.#streams.keys()) if (stream.writableLength > 0) return true;
+    return false;
+  }
+
   #peerEnded(): void {
+    this.#isPeerGone = true;
     for (const [stream, bytes] of this.#streams) {
       if (!stream.closed) bytes.abort(new Error('the peer ended the connection'));
     }
     this.#startDraining('peer_closed');
-    this.#session.close();
+    this.#endIfDrained();
   }
 
   #startDraining(reason: SessionEndReason): void {
@@ -166,6 +181,7 @@ export class SessionLife {
   // they did, Node waits for it for ever.
   #endIfDrained(): void {
     if (this.#state !== 'draining' || this.#streams.size > 0) return;
+    if (this.#isPeerGone) return this.end('peer_closed');
     this.#drain?.cancel();
     this.#drain = this.clock.setTimer(limits.closeGraceMs, () => this.end('aborted'), { ref: false });
   }
@@ -185,11 +201,15 @@ export class SessionLife {
         // Node refuses pings on a draining session; its end is bounded by drainMaxMs instead.
         if (!session.closed && !session.destroyed) session.ping(() => undefined);
       },
+      onLook: () => this.#reading.again(),
       onDead: (silentMs) => this.end('dead', new Error(`nothing arrived for ${silentMs} ms`)),
       ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
       ...(options.peerDeadAfterMs === undefined ? {} : { deadAfterMs: options.peerDeadAfterMs }),
     });
-    void this.closed.then(() => watch.stop());
+    void this.closed.then(() => {
+      watch.stop();
+      this.#reading.stop();
+    });
     const controlFrames = new RateBudget({
       burst: limits.controlFramesPerSecond,
       perSecond: limits.controlFramesPerSecond,

@@ -21,10 +21,16 @@ export function socketStream(socket: Duplex): ByteStream {
 // A plain destroy() sends FIN, which the peer cannot tell from a clean end: over TCP an abort is RST.
 // A unix socket has no such signal; there the reader sees an end.
 function abortSocket(socket: Duplex, error: Error): void {
-  if (socket instanceof Socket && isTcp(socket)) socket.resetAndDestroy();
+  if (socket instanceof Socket && isTcp(socket) && !isShuttingDown(socket)) socket.resetAndDestroy();
   else socket.destroy(error);
 }
 
 function isTcp(socket: Socket): boolean {
   return socket.remoteFamily === 'IPv4' || socket.remoteFamily === 'IPv6';
+}
+
+// Between the FIN's being asked for and its leaving libuv refuses a reset, and Node then loses the handle
+// without closing it. All bytes are with the kernel by then, so what the FIN says is true.
+function isShuttingDown(socket: Socket): boolean {
+  return socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
 }
