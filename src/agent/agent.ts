@@ -79,6 +79,7 @@ class Agent {
   /** Sessions of an agent that was killed: torn down, their receipts wait for signed time. */
   #unreported: readonly Omit<Receipt, 'endedAt'>[] = [];
   #isReady = false;
+  readonly #teardowns = new Set<Promise<void>>();
 
   private constructor(parts: AgentParts, options: RunAgentOptions) {
     this.#parts = parts;
@@ -119,7 +120,7 @@ class Agent {
     const renewal = new RenewalLoop({ file, key, signer, clock, random, log, now: () => this.#now() });
     const stop = new AbortController();
     const stopped = keepDialling({
-      dial: (signal) => dialLink(this.#linkOptions(), signal),
+      dial: (signal) => this.#dialOnce(signal),
       clock,
       random,
       signal: stop.signal,
@@ -130,8 +131,17 @@ class Agent {
     await this.#link?.close();
     stop.abort();
     await Promise.all([stopped, renewal.stop()]);
+    await Promise.all(this.#teardowns);
     await receipts.stop();
     await this.#parts.processes.close();
+  }
+
+  async #dialOnce(signal: AbortSignal): Promise<AgentLink> {
+    const link = await dialLink(this.#linkOptions(), signal);
+    // The next link does not wait for processes that will not die, but the end of the agent does.
+    this.#teardowns.add(link.tornDown);
+    void link.tornDown.finally(() => this.#teardowns.delete(link.tornDown));
+    return link;
   }
 
   status(): object {

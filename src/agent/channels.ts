@@ -12,7 +12,7 @@ import { buildEnvironment } from './services/environment.ts';
 import { startExec } from './services/exec.ts';
 import type { RunningService, ServiceStart } from './services/service.ts';
 import { startExecInTerminal, startShell } from './services/shell.ts';
-import type { Seat, SessionTable } from './session-table.ts';
+import type { LiveChannel, Seat, SessionTable } from './session-table.ts';
 
 export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' | 'now'> {
   readonly now: () => number;
@@ -81,7 +81,12 @@ async function serve(request: IncomingRequest, { pass, params, seat, facts }: Ve
   const service = await start(params, { account, env, scope: seat.scope });
   // INVARIANT: from here on every way out hangs the service up, or has joined it.
   const stream = request.accept();
-  const channel = { abort: (error: Error) => stream.abort(error) };
+  const channel: LiveChannel = {
+    get isOver() {
+      return service.hasEnded;
+    },
+    abort: (error) => stream.abort(error),
+  };
   if (!seat.take(channel)) {
     service.hangUp();
     stream.abort(new Error('the session has ended'));

@@ -97,6 +97,8 @@ function dial({ file, key }: LinkOptions, signal: AbortSignal): Promise<TLSSocke
 
 export class AgentLink implements DialledLink {
   readonly closed: Promise<SessionEnd>;
+  /** After `closed`: its sessions are torn down too. */
+  readonly tornDown: Promise<void>;
   readonly table: SessionTable;
   readonly #options: LinkOptions;
   readonly #served: ServedSession;
@@ -118,7 +120,8 @@ export class AgentLink implements DialledLink {
       clock: options.clock,
       ...options.limits,
     });
-    this.closed = this.#untilClosed();
+    this.closed = this.#served.closed;
+    this.tornDown = this.#tearDown();
   }
 
   get isWelcomed(): boolean {
@@ -135,12 +138,10 @@ export class AgentLink implements DialledLink {
     this.#served.abort(error);
   }
 
-  async #untilClosed(): Promise<SessionEnd> {
+  async #tearDown(): Promise<void> {
     const end = await this.#served.closed;
     this.#options.log.info({ reason: end.reason }, 'the link ended');
-    // Not awaited: the next link must not wait for processes that will not die.
-    void this.table.close('link_lost');
-    return end;
+    await this.table.close('link_lost');
   }
 
   async #serve(request: IncomingRequest): Promise<void> {

@@ -57,7 +57,7 @@ function newTable(): Table {
       const seat = await table.enter(passOf({ issuedAt: clock.now(), ...changes }));
       assert.ok(seat !== undefined);
       const cut: string[] = [];
-      assert.equal(seat.take({ abort: (error) => void cut.push(error.message) }), true);
+      assert.equal(seat.take({ isOver: false, abort: (error) => void cut.push(error.message) }), true);
       return { seat, cut };
     },
   };
@@ -173,7 +173,7 @@ test('I16 an ended session takes no further pass, also under the lease that it e
 test('a session whose channels were over is finished, not cut', async () => {
   const world = newTable();
   world.lease(1, []);
-  const channel = { abort: () => assert.fail('nothing to cut') };
+  const channel = { isOver: false, abort: () => assert.fail('nothing to cut') };
   const seat = await world.table.enter(passOf());
   seat?.take(channel);
   seat?.leave(channel);
@@ -187,7 +187,7 @@ test('a channel that was starting when its session ended finds no place', async 
   world.lease(1, []);
   const seat = await world.table.enter(passOf());
   world.lease(2, []);
-  assert.equal(seat?.take({ abort: () => undefined }), false);
+  assert.equal(seat?.take({ isOver: false, abort: () => undefined }), false);
 });
 
 test('numbers of different sessions are apart, and a session keeps its own over a lease', async () => {

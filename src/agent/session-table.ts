@@ -13,6 +13,8 @@ import type { ProcessScope, Teardown } from './services/processes.ts';
 
 /** A channel as its session sees it. */
 export interface LiveChannel {
+  /** Nothing is left to cut but bytes on their way. */
+  readonly isOver: boolean;
   /** Cuts it at once, both ways. */
   abort(error: Error): void;
 }
@@ -134,7 +136,8 @@ export class SessionTable {
     this.#ended.set(id, this.#book.seq);
     if (this.#live.size === 0) this.#look?.cancel();
     // The command or shell was over, and the authority took the session from the list: nothing was cut.
-    const isFinished = session.channels.size === 0 && (cause === 'not_leased' || cause === 'lease_expired');
+    const isOver = [...session.channels].every((channel) => channel.isOver);
+    const isFinished = isOver && (cause === 'not_leased' || cause === 'lease_expired');
     const error = new Error(`the session has ended: ${cause}`);
     for (const channel of session.channels) channel.abort(error);
     const teardown = this.#tearDown(session, isFinished ? 'finished' : cause);

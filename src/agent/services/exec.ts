@@ -30,6 +30,7 @@ class Exec implements RunningService {
   /** Resolves when the command has ended and all that it wrote was read. */
   readonly #exit: Promise<Exit>;
   #hasExited = false;
+  #hasEnded = false;
 
   constructor(child: ChildProcessWithoutNullStreams, pid: number) {
     this.#child = child;
@@ -43,6 +44,10 @@ class Exec implements RunningService {
     // A command that does not read its input is in its right: what it left unread is dropped.
     child.stdin.on('error', () => child.stdin.destroy());
     child.on('error', () => this.hangUp());
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   async join(stream: ByteStream, onBytes: (count: number) => void): Promise<void> {
@@ -74,7 +79,9 @@ class Exec implements RunningService {
     };
     child.stdout.on('data', send(frameType.stdout));
     child.stderr.on('data', send(frameType.stderr));
-    channel.finish(await this.#exit);
+    const exit = await this.#exit;
+    this.#hasEnded = true;
+    channel.finish(exit);
     await channel.closed;
   }
 

@@ -18,6 +18,8 @@ export interface RunningService {
    * ended and the channel is closed. Called once.
    */
   join(stream: ByteStream, onBytes: (count: number) => void): Promise<void>;
+  /** The process has ended, and how was said; its last bytes may still be on their way. */
+  readonly hasEnded: boolean;
   /** Ends what it started, gently first. For a channel that was never joined, or was cut. */
   hangUp(): void;
 }

@@ -58,6 +58,10 @@ class Terminal implements RunningService {
     this.#pty = pty;
   }
 
+  get hasEnded(): boolean {
+    return this.#hasExited;
+  }
+
   async join(stream: ByteStream, onBytes: (count: number) => void): Promise<void> {
     const pty = this.#pty;
     const channel = new FrameChannel(
