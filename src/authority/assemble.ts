@@ -4,6 +4,7 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { BrokerConfig } from '../core/broker-config.ts';
+import { SallyportError } from '../core/errors.ts';
 import type { EventDraft } from '../core/event.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ensurePrivateDir } from '../platform/files.ts';
@@ -27,6 +28,7 @@ import { startReceiptWatch } from './sessions/missing-receipts.ts';
 import { endOnExpiry, restoreSessions } from './sessions/restore-sessions.ts';
 import { readStateEpoch } from './settings.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
+import { StoreUnavailable } from './store/store.ts';
 
 export interface AuthorityOptions {
   readonly dataDir: string;
@@ -138,8 +140,17 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     return { rootFingerprint: pki.rootFingerprint, ...(invite === undefined ? {} : { invite }), close };
   } catch (error) {
     await close();
-    throw error;
+    throw inWords(error);
   }
+}
+
+/** Whoever starts a broker may read what is wrong with its disk; the api says less. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof StoreUnavailable)) return error;
+  return new SallyportError('store_unavailable', error.message, {
+    next: 'free some space on its disk, or mend it, then start again',
+    cause: error,
+  });
 }
 
 const system = { kind: 'system', id: 'authority' } as const;
