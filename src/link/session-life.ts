@@ -94,11 +94,11 @@ export class SessionLife {
       if (code === 0) this.#startDraining('peer_closed');
       else this.end('peer_closed', new Error(`the peer gave the connection up, HTTP/2 code ${code}`));
     });
-    session.on('error', (error: NodeJS.ErrnoException) => {
-      const isOurs = error.code?.startsWith('ERR_HTTP2') === true || error.name === 'NghttpError';
-      this.end(isOurs ? 'protocol' : 'socket', error);
-    });
-    socket.on('error', (error: Error) => this.end('socket', error));
+    // Node passes a fault of the protocol on to the socket, which reports it first.
+    const fail = (error: NodeJS.ErrnoException): void =>
+      this.end(error.code?.startsWith('ERR_HTTP2') === true ? 'protocol' : 'socket', error);
+    session.on('error', fail);
+    socket.on('error', fail);
     // Node would destroy the socket, and with it whole streams that are received but not yet read.
     socket.allowHalfOpen = true;
     socket.once('end', () => this.#peerEnded());

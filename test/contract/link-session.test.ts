@@ -240,3 +240,18 @@ test('more channels than a link may carry are refused here, not queued', async (
   const results = await Promise.allSettled(asked);
   assert.equal(results.filter((result) => result.status === 'rejected').length, 1);
 });
+
+test('L16 a session on a socket that is already gone is a session that ended', async () => {
+  for (const isGone of [false, true]) {
+    const pair = await tlsPair(credentials);
+    const closed = Promise.all([once(pair.dialled, 'close'), once(pair.accepted, 'close')]);
+    pair.dialled.destroy();
+    pair.accepted.destroy();
+    if (isGone) await closed;
+    const served = serveLink(pair.dialled, () => undefined);
+    const gate = openLinkClient(pair.accepted);
+    assert.equal((await served.closed).reason, 'socket');
+    assert.equal((await gate.closed).reason, 'socket');
+    await assert.rejects(gate.request({ path: '/' }), refusedWith('unavailable'));
+  }
+});
