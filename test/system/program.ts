@@ -36,12 +36,16 @@ export interface Ran extends Exit {
 export interface StartOptions {
   /** Leave stdout alone: the test reads it, or does not. */
   readonly ownStdout?: boolean;
+  /** A part of the broker, started by the test in place of its supervisor: it tells when it is ready. */
+  readonly isPart?: boolean;
 }
 
 export class Program {
   readonly words: readonly string[];
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly exited: Promise<Exit>;
+  /** The first message of a part. */
+  readonly told: Promise<unknown>;
   stdout = '';
   stderr = '';
   wasKilled = false;
@@ -52,9 +56,12 @@ export class Program {
     const { within = [], env, uid } = surroundings;
     const [command = process.execPath, ...args] = [...within, process.execPath, entry, ...words];
     this.child = spawn(command, args, {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', ...(options.isPart === true ? (['ipc'] as const) : [])],
       env: { PATH: process.env['PATH'], LANG: 'C.UTF-8', ...env },
       ...(uid === undefined ? {} : { uid, gid: uid }),
+    }) as ChildProcessByStdio<Writable, Readable, Readable>;
+    this.told = new Promise((resolve) => {
+      this.child.once('message', resolve);
     });
     // A program that ended does not read what it was to be told.
     this.child.stdin.on('error', () => this.child.stdin.destroy());
