@@ -7,7 +7,7 @@ import { limits } from '../core/limits.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
-import type { Order, Registered } from '../wire/control.ts';
+import type { Order, RefusalBody, Registered } from '../wire/control.ts';
 import { AuthorityClient } from './authority-client.ts';
 import { Channels } from './channels.ts';
 import { openFrontDoor, type FrontDoor, type Guest } from './front-door.ts';
@@ -243,13 +243,27 @@ class RunningGate implements Gate {
       const { clock, log } = this.#options;
       const common = { identity, clock, log, tlsHandshakeTimeoutMs: this.#bounds.tlsHandshakeTimeoutMs };
       this.#ends = {
-        link: new TlsEnd({ ...common, alpn: linkAlpn, kinds: ['device'] }),
-        channel: new TlsEnd({ ...common, alpn: channelAlpn, kinds: ['human', 'machine', 'ai_agent'] }),
+        link: new TlsEnd({
+          ...common,
+          alpn: linkAlpn,
+          kinds: ['device'],
+          onRefused: (refusal) => this.#reportRefusal('link', refusal),
+        }),
+        channel: new TlsEnd({
+          ...common,
+          alpn: channelAlpn,
+          kinds: ['human', 'machine', 'ai_agent'],
+          onRefused: (refusal) => this.#reportRefusal('channel', refusal),
+        }),
       };
       return;
     }
     this.#ends.link.setIdentity(identity);
     this.#ends.channel.setIdentity(identity);
+  }
+
+  #reportRefusal(door: RefusalBody['door'], refusal: Omit<RefusalBody, 'door'>): void {
+    this.#authority.report({ path: '/gate/refusals', body: { door, ...refusal } });
   }
 
   #obey(order: Order): void {

@@ -4,14 +4,18 @@
 // learns of the end from the next registration, which lists only what lives.
 
 import { SallyportError } from '../core/errors.ts';
-import type { ChannelClosedBody, LinkClosedBody, SessionEndedBody } from '../wire/control.ts';
+import type { ChannelClosedBody, LinkClosedBody, RefusalBody, SessionEndedBody } from '../wire/control.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
 export type Report =
   | { readonly path: '/gate/links/closed'; readonly body: LinkClosedBody }
   | { readonly path: '/gate/channels/closed'; readonly body: ChannelClosedBody }
-  | { readonly path: '/gate/sessions/ended'; readonly body: SessionEndedBody };
+  | { readonly path: '/gate/sessions/ended'; readonly body: SessionEndedBody }
+  | { readonly path: '/gate/refusals'; readonly body: RefusalBody };
+
+/** Refusals wait in one queue of this length: a flood of strangers costs no memory, and is on the log as one. */
+const refusalsMax = 64;
 
 export interface ReportsOptions {
   readonly clock: Clock;
@@ -40,8 +44,9 @@ export class Reports {
   }
 
   add(report: Report): void {
-    const subject = 'link' in report.body ? report.body.link : report.body.session;
+    const subject = subjectOf(report);
     const queue = this.#queues.get(subject);
+    if (report.path === '/gate/refusals' && (queue?.length ?? 0) >= refusalsMax) return;
     if (queue === undefined) this.#queues.set(subject, [report]);
     else queue.push(report);
     const [oldest] = this.#queues.keys();
@@ -115,5 +120,19 @@ export class Reports {
 
   #retryLater(): void {
     this.#retry ??= this.#options.clock.setTimer(this.#options.retryMs, () => this.flush(), { ref: false });
+  }
+}
+
+function subjectOf(report: Report): string {
+  switch (report.path) {
+    case '/gate/links/closed':
+      return report.body.link;
+    case '/gate/refusals':
+      return 'refusals';
+    case '/gate/channels/closed':
+    case '/gate/sessions/ended':
+      return report.body.session;
+    default:
+      return report satisfies never;
   }
 }

@@ -10,6 +10,7 @@ import type { PeerKind } from '../core/identity.ts';
 import type { Clock } from '../platform/clock.ts';
 import { privatePem } from '../platform/keys.ts';
 import type { Log } from '../platform/log.ts';
+import type { RefusalBody } from '../wire/control.ts';
 import { peerOf, type Peer } from '../wire/tls-peer.ts';
 
 /** What the gate shows and trusts. */
@@ -39,6 +40,8 @@ export interface TlsEndOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly tlsHandshakeTimeoutMs: number;
+  /** Told of everybody who is turned away, for the audit log. */
+  readonly onRefused: (refusal: Omit<RefusalBody, 'door'>) => void;
 }
 
 /** One connection on its way in. Exactly one of the two is called, once. */
@@ -62,11 +65,16 @@ export class TlsEnd {
       ...secureContext(options.identity),
       ALPNProtocols: [options.alpn],
       requestCert: true,
-      rejectUnauthorized: true,
+      // INVARIANT: #arrive lets nobody in whose certificate TLS did not authorise. Left to TLS, such a
+      // connection would be closed without a word on who came, and the log would not know of it.
+      rejectUnauthorized: false,
     });
     this.#server.on('secureConnection', (socket) => this.#arrive(socket));
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      const remoteAddress = socket.remoteAddress;
       socket.destroy();
+      // Without an address it left by itself: nobody was turned away.
+      if (remoteAddress !== undefined) options.onRefused({ fault: error.code ?? 'tls', remoteAddress });
       options.log.debug({ alpn: options.alpn, code: error.code }, 'a TLS handshake failed');
     });
   }
@@ -101,11 +109,18 @@ export class TlsEnd {
     const key = connectionKey(socket);
     const incoming = this.#incoming.get(key);
     const certificate = socket.getPeerX509Certificate();
-    const peer = peerOf(certificate, { now: this.#options.clock.now() });
+    const peer = socket.authorized
+      ? peerOf(certificate, { now: this.#options.clock.now() })
+      : unauthorised(socket);
     // A socket that closed meanwhile has lost its numbers, and its entry is gone or goes with 'close'.
-    if (incoming === undefined || certificate === undefined) return void socket.destroy();
-    if (typeof peer === 'string' || !this.#isWelcome(peer)) {
+    if (incoming === undefined) return void socket.destroy();
+    if (typeof peer === 'string' || certificate === undefined || !this.#isWelcome(peer)) {
       const shown = typeof peer === 'string' ? peer : peer.kind;
+      this.#options.onRefused({
+        fault: typeof peer === 'string' ? peer : 'wrong_kind',
+        ...(typeof peer === 'string' ? {} : { peer: peer.id }),
+        remoteAddress: incoming.remoteAddress,
+      });
       this.#options.log.warn({ alpn: this.#options.alpn, shown }, 'a certificate does not belong here');
       return void socket.destroy();
     }
@@ -118,6 +133,16 @@ export class TlsEnd {
     const { trustDomain, env } = this.#identity;
     return peer.trustDomain === trustDomain && peer.env === env && this.#options.kinds.includes(peer.kind);
   }
+}
+
+/** Why TLS does not stand behind the certificate: its code. */
+function unauthorised(socket: TLSSocket): string {
+  const error: unknown = socket.authorizationError;
+  return socket.getPeerX509Certificate() === undefined
+    ? 'no_certificate'
+    : typeof error === 'string'
+      ? error
+      : 'untrusted';
 }
 
 function secureContext(identity: GateIdentity): SecureContextOptions {

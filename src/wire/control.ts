@@ -104,6 +104,16 @@ export interface ChannelClosedBody {
   readonly bytesDown: number;
 }
 
+/** Somebody at the gate's own doors whom its TLS turned away: nobody we know, or not of this kind. */
+export interface RefusalBody {
+  readonly door: 'link' | 'channel';
+  /** A code of TLS, of wire/tls-peer.ts, or `wrong_kind`. */
+  readonly fault: string;
+  /** The id in a certificate of ours that was shown at the wrong door. */
+  readonly peer?: string;
+  readonly remoteAddress: string;
+}
+
 export interface SessionEndedBody {
   readonly session: string;
   readonly reason: EndReason;

@@ -177,6 +177,20 @@ void test('L4 the wrong kind, no or a foreign certificate, TLS 1.2: refused on e
     assert.match(end, /closed|ECONNRESET|ERR_SSL|EPROTO/, name);
   }
   assert.deepEqual(world.authority.toldOf('/gate/links'), []);
+  const told = (): readonly string[] =>
+    world.authority.toldOf('/gate/refusals').map(({ door, fault }) => `${String(door)} ${String(fault)}`);
+  await world.authority.until(() => told().length === refused.length);
+  assert.deepEqual(told(), [
+    'link wrong_kind',
+    'channel wrong_kind',
+    'link wrong_kind',
+    'channel wrong_kind',
+    'link no_certificate',
+    'link CERT_SIGNATURE_FAILURE',
+    'link DEPTH_ZERO_SELF_SIGNED_CERT',
+    'channel CERT_HAS_EXPIRED',
+    'link ERR_SSL_UNSUPPORTED_PROTOCOL',
+  ]);
   for (const kind of ['machine', 'ai_agent']) {
     const socket = await dial({ ...common, alpn: 'sallyport-channel', leaf: await ca.leaf(kind, 'x') });
     const [settings] = (await once(socket, 'data')) as [Buffer];

@@ -22,6 +22,7 @@ import {
   addDevice,
   addPerson,
   channel,
+  execTrue,
   logged,
   makeWorld,
   open,
@@ -171,6 +172,18 @@ test('L8 a channel for something else than its session was decided for is refuse
   assert.equal(await code(channel(world, ana, { ...ask, params: shell })), 'pass_kind');
   assert.equal(await code(channel(world, ana, { ...ask, gate: 'gate-2' })), 'not_found');
   assert.equal((await logged(world)).filter((line) => line.startsWith('channel.refused')).length, 5);
+});
+
+test('R-049 the OS user on the device is the one that policy names, and no other', async () => {
+  const asRoot = { kind: 'exec', argv: ['true'], env: {}, user: 'root' } as const;
+  assert.equal(await code(open(world, ana, 'pump-7', asRoot)), 'denied');
+  usePolicy(world, operatorsPolicy.replace('@id("work")', '@id("work") @user("svc")'));
+  assert.equal(await code(open(world, ana, 'pump-7', asRoot)), 'denied');
+  const opened = await open(world, ana, 'pump-7');
+  assert.equal(opened.user, 'svc');
+  const ask = { session: opened.session.id, target: 'pump-7', linkNonce: opened.linkNonce };
+  assert.equal(await code(channel(world, ana, ask)), 'pass_params');
+  await channel(world, ana, { ...ask, params: { ...execTrue, user: 'svc' } });
 });
 
 test('every channel is decided again: a policy that changed since refuses the next one', async () => {

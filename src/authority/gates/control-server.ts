@@ -3,58 +3,16 @@
 
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { chmod, rm } from 'node:fs/promises';
-import { isEndReason } from '../../core/end-reason.ts';
 import { SallyportError, toProblem } from '../../core/errors.ts';
-import { parseId } from '../../core/ids.ts';
 import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
-import type {
-  ChannelBody,
-  ChannelClosedBody,
-  LinkBody,
-  LinkClosedBody,
-  Order,
-  RegisterBody,
-  SessionEndedBody,
-} from '../../wire/control.ts';
+import type { Order } from '../../wire/control.ts';
+import { Refusals } from '../api/refusals.ts';
 import type { AuthorityContext } from '../context.ts';
-import { authorizeChannel } from '../sessions/authorize-channel.ts';
-import { channelClosed } from '../sessions/channel-closed.ts';
-import { endSession } from '../sessions/end-session.ts';
 import { StoreConflict, StoreUnavailable } from '../store/store.ts';
-import { acceptGate } from './accept-gate.ts';
-import { acceptLink, linkClosed } from './accept-link.ts';
+import { controlHandlers, type ControlHandlers } from './control-routes.ts';
 import type { OrderSink } from './gate-book.ts';
 import { gateLeft } from './gate-left.ts';
-import { issueGateCertificate } from './issue-gate-certificate.ts';
-
-interface CertificateBody {
-  readonly csr: string;
-}
-
-/** A gate is our own program: its bodies are typed by wire/control.ts and bounded here. */
-type Handler = (ctx: AuthorityContext, gate: string, body: never) => Promise<object | undefined>;
-
-const handlers: Readonly<Record<string, Handler>> = {
-  '/gate/register': async (ctx, _gate, body: RegisterBody) => await acceptGate(ctx, body),
-  '/gate/certificate': async (ctx, gate, body: CertificateBody) =>
-    await issueGateCertificate(ctx, { csr: body.csr, gate }),
-  '/gate/links': async (ctx, gate, body: LinkBody) => await acceptLink(ctx, gate, body),
-  '/gate/links/closed': async (ctx, gate, body: LinkClosedBody) => done(linkClosed(ctx, gate, body)),
-  '/gate/channels': async (ctx, gate, body: ChannelBody) => await authorizeChannel(ctx, gate, body),
-  '/gate/channels/closed': async (ctx, gate, body: ChannelClosedBody) => done(channelClosed(ctx, gate, body)),
-  '/gate/sessions/ended': async (ctx, gate, body: SessionEndedBody) => done(sessionEnded(ctx, gate, body)),
-};
-
-async function done(work: Promise<void>): Promise<undefined> {
-  await work;
-}
-
-async function sessionEnded(ctx: AuthorityContext, gate: string, body: SessionEndedBody): Promise<void> {
-  const session = parseId('ses', body.session);
-  if (session === undefined || !isEndReason(body.reason) || ctx.sessions.get(session)?.gate !== gate) return;
-  await endSession(ctx, { session, reason: body.reason, by: { kind: 'gate', id: gate } });
-}
 
 export interface ControlServer {
   close(): Promise<void>;
@@ -64,6 +22,8 @@ export interface ControlServer {
 export async function serveControl(ctx: AuthorityContext, socketPath: string): Promise<ControlServer> {
   await rm(socketPath, { force: true });
   const server = createServer({ settings: { maxConcurrentStreams: limits.channelsPerLinkMax } });
+  const refusals = new Refusals(ctx);
+  const handlers = controlHandlers(ctx, refusals);
   const sessions = new Set<{ destroy(): void }>();
   server.on('session', (session) => {
     sessions.add(session);
@@ -72,7 +32,7 @@ export async function serveControl(ctx: AuthorityContext, socketPath: string): P
   });
   server.on('stream', (stream, headers) => {
     stream.on('error', () => stream.destroy());
-    route(ctx, stream, headers).catch((error: unknown) => answerError(ctx, stream, error));
+    route({ ctx, handlers, stream, headers }).catch((error: unknown) => answerError(ctx, stream, error));
   });
   await listen(server, socketPath);
   await chmod(socketPath, 0o600);
@@ -82,15 +42,19 @@ export async function serveControl(ctx: AuthorityContext, socketPath: string): P
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
+      await refusals.close();
     },
   };
 }
 
-async function route(
-  ctx: AuthorityContext,
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-): Promise<void> {
+interface ControlRequest {
+  readonly ctx: AuthorityContext;
+  readonly handlers: ControlHandlers;
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+}
+
+async function route({ ctx, handlers, stream, headers }: ControlRequest): Promise<void> {
   const path = headers[':path'] ?? '';
   const gate = String(headers['sallyport-gate'] ?? '');
   if (!/^[a-z0-9-]{1,63}$/.test(gate)) throw new SallyportError('invalid', 'the gate does not name itself');
@@ -98,7 +62,7 @@ async function route(
   const handler = handlers[path];
   if (handler === undefined) throw new SallyportError('not_found', 'there is no such control route');
   const body = await readBody(stream);
-  const answer = await handler(ctx, gate, body as never);
+  const answer = await handler(gate, body as never);
   if (stream.destroyed) return;
   stream.respond({ ':status': answer === undefined ? 204 : 200, 'content-type': 'application/json' });
   stream.end(answer === undefined ? undefined : JSON.stringify(answer));

@@ -107,12 +107,15 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, device: Device): Pr
   });
   const decision = ctx.policy.decide(questionOf(wish, ctx.clock.now()));
   if (decision.outcome === 'allow') {
-    const namedUser = decision.obligations.user;
-    if (namedUser === undefined || wanted.params.user === undefined || namedUser === wanted.params.user)
-      return decision;
+    const named = decision.obligations.user;
+    // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
+    if (wanted.params.user === undefined || wanted.params.user === named) return decision;
     return await refuse(ctx, wanted, {
       code: 'denied',
-      message: `policy lets you be "${namedUser}" on "${wanted.target}", not "${wanted.params.user}"`,
+      message:
+        named === undefined
+          ? `no policy names the user "${wanted.params.user}" on "${wanted.target}"`
+          : `policy lets you be "${named}" on "${wanted.target}", not "${wanted.params.user}"`,
       next: 'leave --user away',
       device,
       decision,
