@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts Sallyport: the compiled build where there is one, the sources in a clone. Plain old JavaScript up
+// Starts Sallyport: the sources in a clone, the compiled build in a package. Plain old JavaScript up
 // to the version check, so that an old Node answers in words.
 'use strict';
 const major = Number(process.versions.node.split('.')[0]);
@@ -19,9 +19,10 @@ async function start() {
   const { enableCompileCache } = await import('node:module');
   // Reading and type-stripping the sources again would cost more than the rest of a short command.
   enableCompileCache();
-  const built = new URL('../dist/main.js', import.meta.url);
+  // A clone runs its sources, so that what is edited is what runs; the package carries only the build.
+  const source = new URL('../src/main.ts', import.meta.url);
   const { main } = await import(
-    (existsSync(built) ? built : new URL('../src/main.ts', import.meta.url)).href
+    (existsSync(source) ? source : new URL('../dist/main.js', import.meta.url)).href
   );
   await main(process.argv.slice(2));
 }
