@@ -8,8 +8,9 @@ import { print, printJson } from '../output.ts';
 export const wireVersion = 1;
 
 export function ownVersion(): string {
-  // Two folders up from src/cli/commands and, in the build, one up from dist.
-  for (const up of ['../../../package.json', '../package.json']) {
+  // One folder up from dist, three from src/cli/commands. Nearest first: the gate may not look further up
+  // than its own package.
+  for (const up of ['../package.json', '../../../package.json']) {
     const version = versionIn(new URL(up, import.meta.url));
     if (version !== undefined) return version;
   }

@@ -130,9 +130,10 @@ async function mustJson(running: Promise<Ran>): Promise<Readonly<Record<string, 
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-/** The broker prints the first invite once; whatever else it says is kept for the error. */
+/** The broker prints the first invite once, on stdout; what it says on stderr is kept for the error. */
 async function readInvite(broker: ChildProcess): Promise<string> {
   let text = '';
+  let errors = '';
   return await new Promise((resolve, reject) => {
     const read = (chunk: Buffer): void => {
       text += chunk.toString('utf8');
@@ -141,10 +142,10 @@ async function readInvite(broker: ChildProcess): Promise<string> {
     };
     broker.stdout?.on('data', read);
     broker.stderr?.on('data', (chunk: Buffer) => {
-      text += chunk.toString('utf8');
+      errors = (errors + chunk.toString('utf8')).slice(-2_000);
     });
     broker.once('error', reject);
-    broker.once('close', () => reject(new SallyportError('internal', `the broker ended: ${text.trim()}`)));
+    broker.once('close', () => reject(new SallyportError('internal', `the broker ended: ${errors.trim()}`)));
   });
 }
 
