@@ -77,9 +77,12 @@ export class Receipts {
     });
   }
 
-  /** Waits for a delivery under way; what could not be delivered stays on the disk. */
+  /** Waits a little for a delivery under way; what could not be delivered stays on the disk. */
   async stop(): Promise<void> {
-    await this.#delivery;
+    const late = Promise.withResolvers<void>();
+    const timer = this.#options.clock.setTimer(limits.receiptStopWaitMs, late.resolve);
+    await Promise.race([this.#delivery, late.promise]);
+    timer.cancel();
     this.#isStopped = true;
     this.#retry?.cancel();
   }

@@ -78,6 +78,7 @@ export const limits = {
   frameMaxBytes: 64 * 1024,
   argvMaxCount: 256,
   argvMaxBytes: 128 * 1024,
+  filesRootsMax: 32,
   /** Parameters travel in one header block, so they are smaller than what execve would take. */
   paramsMaxBytes: 8 * 1024,
   /** A lease may list every session of a link; what travels in headers is bounded by headersMaxBytes. */
@@ -90,6 +91,8 @@ export const limits = {
   /** Teardown receipts kept on the device until the broker took them; the oldest go first. */
   receiptsSpooledMax: 1_000,
   receiptRetryMs: 30_000,
+  /** A stopping agent waits this long for a broker that does not answer; the receipts stay on the disk. */
+  receiptStopWaitMs: 3_000,
   /** How long `agent status` waits for the agent on this machine. */
   localAnswerTimeoutMs: 3_000,
   /** How often a device looks at leases, deadlines and idle times while it carries sessions. */

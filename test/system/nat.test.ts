@@ -2,6 +2,8 @@
 // dropped, the broker in "the internet", the operator elsewhere, each with a data directory of its own.
 
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { childrenOf, isAlive } from './proc.ts';
 import { brokerAddress, Network, whyNoNetwork } from './network.ts';
@@ -140,6 +142,15 @@ suite('behind two NATs, all inbound dropped', { skip: why ?? false }, () => {
     assert.match(shell.stderr, /link was lost/);
     await stage.untilSession('lost with its device', (session) => session.endReason === 'device_gone');
     assert.deepEqual(childrenOf(stage.agent?.pid ?? 0), []);
+  });
+
+  test('an agent whose network is gone ends when it is told to: its receipt waits on the disk', async () => {
+    const startedAt = performance.now();
+    assert.deepEqual(await stage.agent?.end(), { code: 0, signal: null });
+    const ms = Math.round(performance.now() - startedAt);
+    assert.ok(ms < 8_000, `it took ${ms} ms`);
+    const kept = await readdir(join(stage.stateDir(), 'receipts'));
+    assert.equal(kept.length, 1, kept.join(', '));
   });
 });
 
