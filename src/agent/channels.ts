@@ -1,7 +1,7 @@
 // A channel on this device, from the request to the last byte: verify the pass, start the service, answer,
 // join. Nothing starts before every check has passed, and nothing is answered before it has started.
 
-import { isServedKind, type ChannelParams } from '../core/channel.ts';
+import { isServedKind, userOf, type ChannelParams } from '../core/channel.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { IncomingRequest } from '../link/served-session.ts';
 import type { Log } from '../platform/log.ts';
@@ -76,7 +76,7 @@ interface Verified {
 }
 
 async function serve(request: IncomingRequest, { pass, params, seat, facts }: Verified): Promise<void> {
-  const account = await findAccount(params.user, facts.ownAccount);
+  const account = await findAccount(userOf(params), facts.ownAccount);
   const env = buildEnvironment({ account, params, pass });
   const service = await start(params, { account, env, scope: seat.scope });
   // INVARIANT: from here on every way out hangs the service up, or has joined it.
@@ -110,6 +110,11 @@ function start(params: ChannelParams, how: ServiceStart): Promise<RunningService
       return params.pty === undefined
         ? startExec(params, how)
         : startExecInTerminal({ ...params, pty: params.pty }, how);
+    case 'files':
+    case 'tcp':
+      throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
+        next: 'it serves shell and exec',
+      });
     default:
       return params satisfies never;
   }

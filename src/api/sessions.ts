@@ -1,6 +1,7 @@
 // Sessions: opening one, and what is shown of them.
 
 import { z } from 'zod';
+import { servedKinds } from '../core/channel.ts';
 import { endReasons } from '../core/end-reason.ts';
 import { named, pageQuery, reason, time } from './problem.ts';
 
@@ -17,7 +18,7 @@ export const sessionView = z.object({
   identity: named,
   device: named,
   target: z.string(),
-  kind: z.enum(['shell', 'exec']),
+  kind: z.enum(servedKinds),
   state: z.string(),
   live: z.boolean(),
   policy: z.string(),
@@ -44,6 +45,8 @@ export const sessionOpened = z.object({
   linkNonce: z.string(),
   user: z.string().optional(),
   banner: z.string().optional(),
+  /** tcp: where a service lies; goes into the parameters of each channel. */
+  destination: z.object({ host: z.string(), port: z.number().int() }).optional(),
 });
 export type SessionOpened = z.infer<typeof sessionOpened>;
 

@@ -3,16 +3,17 @@
 
 import { limits } from './limits.ts';
 import type { JsonObject } from './json.ts';
+import { normalPath } from './remote-path.ts';
 
 export const channelKinds = ['shell', 'exec', 'files', 'tcp', 'http'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
 /** The kinds that this version serves. The other names are reserved. */
-export const servedKinds = ['shell', 'exec'] as const;
+export const servedKinds = ['shell', 'exec', 'files', 'tcp'] as const;
 export type ServedKind = (typeof servedKinds)[number];
 
 export function isServedKind(text: unknown): text is ServedKind {
-  return text === 'shell' || text === 'exec';
+  return (servedKinds as readonly unknown[]).includes(text);
 }
 
 export interface PtyParams {
@@ -38,7 +39,27 @@ export interface ExecParams {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export type ChannelParams = ShellParams | ExecParams;
+/** One direction, below these paths only (normal form of remote-path.ts): what policy saw binds the device. */
+export interface FilesParams {
+  readonly kind: 'files';
+  readonly user?: string;
+  readonly mode: 'read' | 'write';
+  readonly roots: readonly string[];
+}
+
+/** One TCP connection from the device to exactly this destination. */
+export interface TcpParams {
+  readonly kind: 'tcp';
+  readonly host: string;
+  readonly port: number;
+}
+
+export type ChannelParams = ShellParams | ExecParams | FilesParams | TcpParams;
+
+/** The OS user on the device that the parameters name. */
+export function userOf(params: ChannelParams): string | undefined {
+  return params.kind === 'tcp' ? undefined : params.user;
+}
 
 /** Environment variables an operator may bring: locale and terminal, nothing that changes what runs. */
 export const allowedEnv: ReadonlySet<string> = new Set([
@@ -62,10 +83,68 @@ export function isOsUser(text: string): boolean {
 /** Parses parameters from a peer, once, at the border. A string answer says what is wrong. */
 export function parseParams(value: unknown): ChannelParams | string {
   if (!isRecord(value)) return 'parameters must be an object';
-  const known =
-    value['kind'] === 'shell' ? ['kind', 'user', 'pty', 'env'] : ['kind', 'user', 'pty', 'env', 'argv'];
+  const { kind } = value;
+  if (!isServedKind(kind)) return 'unknown channel kind';
+  const known = members[kind];
   const stray = Object.keys(value).find((key) => !known.includes(key));
   if (stray !== undefined) return `unknown parameter "${stray.slice(0, 40)}"`;
+  switch (kind) {
+    case 'tcp':
+      return parseTcp(value);
+    case 'files':
+      return parseFiles(value);
+    case 'shell':
+    case 'exec':
+      return parseCommand(kind, value);
+    default:
+      return kind satisfies never;
+  }
+}
+
+const members: Readonly<Record<ServedKind, readonly string[]>> = {
+  shell: ['kind', 'user', 'pty', 'env'],
+  exec: ['kind', 'user', 'pty', 'env', 'argv'],
+  files: ['kind', 'user', 'mode', 'roots'],
+  tcp: ['kind', 'host', 'port'],
+};
+
+function parseTcp(value: Readonly<Record<string, unknown>>): TcpParams | string {
+  const { host, port } = value;
+  if (typeof host !== 'string' || !isDestinationHost(host))
+    return 'the destination is not a host name or address';
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
+    return 'the port must be 1 to 65535';
+  return { kind: 'tcp', host, port };
+}
+
+/** Lower case, so that one destination has one spelling: a DNS name, an IPv4 or an IPv6 address. */
+export function isDestinationHost(text: string): boolean {
+  return (
+    /^(?:[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?|[0-9a-f:]+(?::[0-9.]+)?)$/.test(text) &&
+    !text.includes('..')
+  );
+}
+
+function parseFiles(value: Readonly<Record<string, unknown>>): FilesParams | string {
+  const { mode, roots, user } = value;
+  if (mode !== 'read' && mode !== 'write') return 'the mode must be read or write';
+  if (user !== undefined && (typeof user !== 'string' || !isOsUser(user)))
+    return 'the OS user is not a valid user name';
+  if (!Array.isArray(roots) || roots.length === 0 || roots.length > limits.filesRootsMax) {
+    return `a files channel has 1 to ${limits.filesRootsMax} paths`;
+  }
+  const paths: string[] = [];
+  for (const root of roots as readonly unknown[]) {
+    if (typeof root !== 'string' || normalPath(root) !== root) return 'a path is not in its normal form';
+    paths.push(root);
+  }
+  return { kind: 'files', mode, roots: paths, ...(user === undefined ? {} : { user }) };
+}
+
+function parseCommand(
+  kind: 'shell' | 'exec',
+  value: Readonly<Record<string, unknown>>,
+): ShellParams | ExecParams | string {
   const env = parseEnv(value['env']);
   if (typeof env === 'string') return env;
   const pty = value['pty'] === undefined ? undefined : parsePty(value['pty']);
@@ -74,10 +153,9 @@ export function parseParams(value: unknown): ChannelParams | string {
   if (user !== undefined && (typeof user !== 'string' || !isOsUser(user)))
     return 'the OS user is not a valid user name';
   const common = { env, ...(user === undefined ? {} : { user }) };
-  if (value['kind'] === 'shell') {
+  if (kind === 'shell') {
     return pty === undefined ? 'a shell needs a pty' : { kind: 'shell', pty, ...common };
   }
-  if (value['kind'] !== 'exec') return 'unknown channel kind';
   const argv = value['argv'];
   if (!Array.isArray(argv) || argv.length === 0 || argv.length > limits.argvMaxCount) {
     return `a command has 1 to ${limits.argvMaxCount} words`;

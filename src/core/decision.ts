@@ -1,10 +1,11 @@
 // What is asked of policy and what it answers (design section 5). The decision point itself lives in
 // authority/policy; these are the values that travel.
 
-import type { ChannelKind } from './channel.ts';
+import type { ChannelParams } from './channel.ts';
 import type { Device } from './device.ts';
 import type { PolicyRevisionId } from './ids.ts';
 import type { Identity } from './identity.ts';
+import type { Service } from './service.ts';
 
 export const actions = [
   'discover',
@@ -22,19 +23,18 @@ export const actions = [
 ] as const;
 export type Action = (typeof actions)[number];
 
-/** The action that opening a channel of a kind asks for. Files and tcp are decided in their own issues. */
-export function actionOfKind(kind: ChannelKind): Action {
-  switch (kind) {
+/** The action that a channel with these parameters asks for. */
+export function actionOf(params: ChannelParams): Action {
+  switch (params.kind) {
     case 'shell':
     case 'exec':
-    case 'http':
-      return kind;
+      return params.kind;
     case 'files':
-      return 'download';
+      return params.mode === 'read' ? 'download' : 'upload';
     case 'tcp':
       return 'forward';
     default:
-      return kind satisfies never;
+      return params satisfies never;
   }
 }
 
@@ -43,7 +43,7 @@ export interface Question {
   readonly principal: Identity;
   readonly action: Action;
   readonly device: Device;
-  readonly service?: string;
+  readonly service?: Service;
   readonly context: QuestionContext;
 }
 
@@ -52,6 +52,11 @@ export interface QuestionContext {
   readonly sourceIp?: string;
   readonly argv?: readonly string[];
   readonly user?: string;
+  /** upload, download: one path in normal form (remote-path.ts). */
+  readonly path?: string;
+  /** forward: where to, as asked for; the device resolves it. */
+  readonly host?: string;
+  readonly port?: number;
   readonly mfaAgeMs?: number;
   readonly approvals?: number;
   readonly ticket?: string;

@@ -1,6 +1,6 @@
 // A session as the store keeps it: one identity on one target under one decision.
 
-import type { ServedKind } from './channel.ts';
+import type { ChannelParams, ServedKind } from './channel.ts';
 import type { DeviceId, IdentityId, LinkId, PolicyRevisionId, ServiceId, SessionId } from './ids.ts';
 import type { SessionLife } from './session.ts';
 
@@ -20,8 +20,8 @@ export interface Session extends SessionLife {
   readonly policy: PolicyRevisionId;
   readonly policies: readonly string[];
   readonly user?: string;
-  /** What an exec session was decided for: a later policy is asked the same question. */
-  readonly argv?: readonly string[];
+  /** What it was decided for: a later policy is asked the same question. */
+  readonly params: ChannelParams;
   readonly sourceIp?: string;
   readonly idleMs: number;
   readonly createdAt: number;

@@ -119,6 +119,7 @@ export function session(more: Partial<Session> = {}): Session {
     policies: ['allow-operators'],
     state: 'active',
     idleMs: 1,
+    params: { kind: 'shell', pty: { term: 'xterm', cols: 80, rows: 24 }, env: {} },
     createdAt: 0,
     startBy: 1,
     mustEndAt: 2,

@@ -183,7 +183,7 @@ test('R-049 the OS user on the device is the one that policy names, and no other
   assert.equal(opened.user, 'svc');
   const ask = { session: opened.session.id, target: 'pump-7', linkNonce: opened.linkNonce };
   assert.equal(await code(channel(world, ana, ask)), 'pass_params');
-  await channel(world, ana, { ...ask, params: { ...execTrue, user: 'svc' } });
+  await channel(world, ana, { ...ask, params: { ...asRoot, user: 'svc' } });
 });
 
 test('every channel is decided again: a policy that changed since refuses the next one', async () => {

@@ -15,14 +15,14 @@ export function buildEnvironment(facts: {
 }): Environment {
   const { account, params, pass } = facts;
   return {
-    ...params.env,
+    ...('env' in params ? params.env : {}),
     PATH: pathOf(account),
     HOME: account.home,
     PWD: account.home,
     USER: account.name,
     LOGNAME: account.name,
     SHELL: account.shell,
-    ...(params.pty === undefined ? {} : { TERM: params.pty.term }),
+    ...('pty' in params && params.pty !== undefined ? { TERM: params.pty.term } : {}),
     SALLYPORT_SESSION: pass.session,
     SALLYPORT_IDENTITY: pass.identity,
     SALLYPORT_NAME: pass.name,

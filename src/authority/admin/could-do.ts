@@ -13,7 +13,7 @@ export async function couldDo(
 ): Promise<z.input<typeof could>> {
   const principal = await requireIdentity(ctx, query.identity);
   const target = await requireTarget(ctx, query.target);
-  const isLocked = lockOn(ctx, principal, target.device) !== undefined;
+  const isLocked = lockOn(ctx, principal, target) !== undefined;
   const permitted = ctx.policy.could({ principal, ...target, context: { now: ctx.clock.now() } });
   return { actions: isLocked ? [] : [...permitted], locked: isLocked };
 }

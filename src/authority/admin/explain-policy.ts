@@ -26,7 +26,7 @@ export async function explainPolicy(
     context: { now: ctx.clock.now(), ...(argv === undefined ? {} : { argv }) },
   };
   const { decision, considered, help } = ctx.policy.explain(question);
-  const lock = lockOn(ctx, principal, target.device);
+  const lock = lockOn(ctx, principal, target);
   const isAllowed = decision.outcome === 'allow' && lock === undefined;
   const code = lock === undefined ? (decision.outcome === 'deny' ? decision.code : undefined) : 'locked';
   return {

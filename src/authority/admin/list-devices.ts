@@ -25,7 +25,7 @@ export async function listDevices(
     if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
     if (isAdministrator(caller)) return true;
     await pauses.next();
-    return canDiscover(ctx, caller.identity, device);
+    return canDiscover(ctx, caller.identity, { device });
   });
   const sessions = sessionsPerDevice(ctx);
   const items: DeviceView[] = [];

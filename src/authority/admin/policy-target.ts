@@ -1,17 +1,15 @@
 // The target that an administrator asks policy about.
 
-import type { Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { parseId } from '../../core/ids.ts';
 import { printable } from '../../core/printable.ts';
 import { parseTarget } from '../../core/target.ts';
 import type { AuthorityContext } from '../context.ts';
+import { findService } from '../sessions/find-service.ts';
+import type { Destination } from '../sessions/session-facts.ts';
 import { requireDevice } from './find.ts';
 
-export async function requireTarget(
-  ctx: AuthorityContext,
-  text: string,
-): Promise<{ readonly device: Device; readonly service?: string }> {
+export async function requireTarget(ctx: AuthorityContext, text: string): Promise<Destination> {
   if (parseId('dev', text) !== undefined) return { device: await requireDevice(ctx, text) };
   const target = parseTarget(text);
   if (target === undefined) {
@@ -20,5 +18,10 @@ export async function requireTarget(
     });
   }
   const device = await requireDevice(ctx, target.device);
-  return target.service === undefined ? { device } : { device, service: target.service };
+  if (target.service === undefined) return { device };
+  const service = await findService(ctx, device, target.service);
+  if (service !== undefined) return { device, service };
+  throw new SallyportError('not_found', `"${device.name}" has no service "${target.service}"`, {
+    next: `"sallyport services ls" lists them`,
+  });
 }

@@ -25,7 +25,7 @@ export async function whoCan(ctx: AuthorityContext, query: z.output<typeof whoCa
     for (const action of permitted) {
       for (const id of ctx.policy.decide({ ...question, action }).policies) policies.add(id);
     }
-    const isLocked = lockOn(ctx, principal, target.device) !== undefined;
+    const isLocked = lockOn(ctx, principal, target) !== undefined;
     items.push({
       identity: { id: principal.id, name: principal.name },
       kind: principal.kind,

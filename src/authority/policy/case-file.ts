@@ -7,6 +7,7 @@ import { actions } from '../../core/decision.ts';
 import { parseDuration } from '../../core/duration.ts';
 import { roles } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
+import { serviceClasses } from '../../core/service.ts';
 import { printable } from '../../core/printable.ts';
 import { nearest } from './nearest.ts';
 import type { PolicyProblem } from './policy-text.ts';
@@ -29,11 +30,24 @@ const deviceShape = z.strictObject({
   owner: text.default('idn_nobody'),
   purpose: z.string().default(''),
 });
+/** A name alone, or what policy may look at besides. */
+const serviceShape = z.union([
+  text.transform((name) => ({ name, class: 'workload' as const, host: '127.0.0.1', port: 1 })),
+  z.strictObject({
+    name: text,
+    class: z.enum(serviceClasses).default('workload'),
+    host: text.default('127.0.0.1'),
+    port: z.int().min(1).max(65_535).default(1),
+  }),
+]);
 const contextShape = z.strictObject({
   now: z.iso.datetime({ offset: true }).optional(),
   sourceIp: text.optional(),
   argv: z.array(z.string()).optional(),
   user: text.optional(),
+  path: text.optional(),
+  host: text.optional(),
+  port: z.int().min(1).max(65_535).optional(),
   mfaAge: z
     .string()
     .refine((age) => parseDuration(age) !== undefined, 'write a duration, like "5m"')
@@ -47,7 +61,7 @@ const caseShape = z.strictObject({
   principal: principalShape,
   action: z.enum(actions),
   device: deviceShape,
-  service: text.optional(),
+  service: serviceShape.optional(),
   context: contextShape.default({}),
   expect: z.enum(['allow', 'deny']),
   policies: z.array(text).optional(),

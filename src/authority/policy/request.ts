@@ -5,6 +5,7 @@
 import type { Question, QuestionContext } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import type { Identity } from '../../core/identity.ts';
+import type { Service } from '../../core/service.ts';
 import type { CedarRequest, Context, EntityJson, TypeAndId } from './cedar.ts';
 
 const principalTypes = { human: 'Human', machine: 'Machine', ai_agent: 'AiAgent' } as const satisfies Record<
@@ -55,17 +56,20 @@ function deviceEntity(device: Device): EntityJson {
   };
 }
 
-/** A service carries its device's owner, tenant and labels, so that one policy by label covers both. */
-function serviceEntity(device: Device, name: string): EntityJson {
+/** A service has an owner of its own, and its device's tenant and labels, so that one policy by label covers both. */
+function serviceEntity(device: Device, service: Service): EntityJson {
   const uid = { type: 'Device', id: device.id };
   return {
-    uid: { type: 'Service', id: `${device.id}/${name}` },
+    uid: { type: 'Service', id: `${device.id}/${service.name}` },
     attrs: {
-      name,
+      name: service.name,
       device: { __entity: uid },
       tenant: device.tenant,
-      owner: human(device.owner),
-      purpose: device.purpose,
+      owner: human(service.owner),
+      purpose: service.purpose,
+      class: service.class,
+      host: service.host,
+      port: service.port,
     },
     parents: [uid],
     tags: { ...device.labels },
@@ -95,6 +99,9 @@ function cedarContext(context: QuestionContext): Context {
           ...(argv[0] === undefined ? {} : { program: argv[0] }),
         }),
     ...(context.user === undefined ? {} : { user: context.user }),
+    ...(context.path === undefined ? {} : { path: context.path }),
+    ...(context.host === undefined ? {} : { host: context.host }),
+    ...(context.port === undefined ? {} : { port: context.port }),
     // Rounded up, so that "at most 300 seconds old" never takes 300.9; from the future is not known.
     ...(mfaAgeMs === undefined || mfaAgeMs < 0 ? {} : { mfaAgeSeconds: Math.ceil(mfaAgeMs / 1_000) }),
     ...(context.ticket === undefined ? {} : { ticket: context.ticket }),

@@ -4,7 +4,8 @@
 import type { Action, Question, QuestionContext } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import type { Identity } from '../../core/identity.ts';
-import type { DeviceId, IdentityId, PolicyRevisionId } from '../../core/ids.ts';
+import type { DeviceId, IdentityId, PolicyRevisionId, ServiceId } from '../../core/ids.ts';
+import type { Service } from '../../core/service.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import { PolicyPoint } from './policy-point.ts';
 import type { PolicyFiles } from './policy-text.ts';
@@ -35,6 +36,20 @@ export const pump: Device = {
   renewal: { n: 0, expected: '' },
 };
 
+/** An admin page on the pump, found on the device itself. */
+const web: Service = {
+  id: 'svc_00000000000000000000000000' as ServiceId,
+  device: pump.id,
+  name: 'web',
+  host: '127.0.0.1',
+  port: 80,
+  class: 'admin',
+  owner: pump.owner,
+  purpose: pump.purpose,
+  reviewBy: Number.MAX_SAFE_INTEGER,
+  createdAt: 0,
+};
+
 export function question(
   facts: {
     readonly principal?: Partial<Identity>;
@@ -48,7 +63,7 @@ export function question(
     principal: { ...ana, ...facts.principal },
     action: facts.action ?? 'shell',
     device: { ...pump, ...facts.device },
-    ...(facts.service === undefined ? {} : { service: facts.service }),
+    ...(facts.service === undefined ? {} : { service: { ...web, name: facts.service } }),
     context: { now: noon, ...facts.context },
   };
 }

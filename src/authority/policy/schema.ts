@@ -23,7 +23,8 @@ entity AiAgent in [Role] { id: String, name: String, tenant: String, owner?: Hum
 
 entity Device { id: String, name: String, tenant: String, owner: Human, purpose: String } tags String;
 entity Service in [Device] {
-  name: String, device: Device, tenant: String, owner: Human, purpose: String
+  name: String, device: Device, tenant: String, owner: Human, purpose: String,
+  class: String, host: String, port: Long
 } tags String;
 
 type Context = {
@@ -33,6 +34,9 @@ type Context = {
   program?: String,
   argc?: Long,
   user?: String,
+  path?: String,
+  host?: String,
+  port?: Long,
   mfaAgeSeconds?: Long,
   approvals: Long,
   ticket?: String,

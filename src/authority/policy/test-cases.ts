@@ -4,7 +4,8 @@
 
 import type { Question } from '../../core/decision.ts';
 import { parseDuration } from '../../core/duration.ts';
-import type { DeviceId, IdentityId, PolicyRevisionId } from '../../core/ids.ts';
+import type { DeviceId, IdentityId, ServiceId, PolicyRevisionId } from '../../core/ids.ts';
+import type { Service } from '../../core/service.ts';
 import { printable } from '../../core/printable.ts';
 import { checkPolicies } from './check.ts';
 import { readCases, type PolicyCase } from './case-file.ts';
@@ -105,16 +106,31 @@ function questionOf(one: PolicyCase, now: number): Question {
       createdAt: 0,
       renewal: { n: 0, expected: '' },
     },
-    ...(one.service === undefined ? {} : { service: one.service }),
+    ...(one.service === undefined ? {} : { service: serviceOf(one.service, device) }),
     context: {
       now: context.now === undefined ? now : Date.parse(context.now),
       ...(context.sourceIp === undefined ? {} : { sourceIp: context.sourceIp }),
       ...(context.argv === undefined ? {} : { argv: context.argv }),
       ...(context.user === undefined ? {} : { user: context.user }),
+      ...(context.path === undefined ? {} : { path: context.path }),
+      ...(context.host === undefined ? {} : { host: context.host }),
+      ...(context.port === undefined ? {} : { port: context.port }),
       ...(mfaAgeMs === undefined ? {} : { mfaAgeMs }),
       ...(context.approvals === undefined ? {} : { approvals: context.approvals }),
       ...(context.ticket === undefined ? {} : { ticket: context.ticket }),
       ...(context.inWindow === undefined ? {} : { inWindow: context.inWindow }),
     },
+  };
+}
+
+function serviceOf(one: NonNullable<PolicyCase['service']>, device: PolicyCase['device']): Service {
+  return {
+    ...one,
+    id: `svc_${one.name}` as ServiceId,
+    device: (device.id ?? `dev_${device.name}`) as DeviceId,
+    owner: device.owner as IdentityId,
+    purpose: device.purpose,
+    reviewBy: Number.MAX_SAFE_INTEGER,
+    createdAt: 0,
   };
 }

@@ -3,9 +3,8 @@
 // signature has to cover them. The answer is a pass that the device verifies for itself.
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { paramsToJson, parseParams, type ChannelParams } from '../../core/channel.ts';
+import { paramsToJson, parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
 import type { Decision } from '../../core/decision.ts';
-import type { Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
@@ -21,13 +20,14 @@ import { jsonHash, keyId, signStatement, spkiThumbprint, verifyStatement } from 
 import type { AuthorityContext } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
-import { lockOn, questionOf, wishOfParams } from './session-facts.ts';
+import { paramsForLog } from './params-for-log.ts';
+import { decideWish, lockOn, type Destination } from './session-facts.ts';
 
 interface Facts {
   readonly stored: Stored<Session>;
   readonly session: Session;
   readonly identity: Identity;
-  readonly device: Device;
+  readonly destination: Destination;
   readonly link: LiveLink;
   readonly open: Open;
   readonly params: ChannelParams;
@@ -105,7 +105,7 @@ async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): P
       gate,
       of: session,
     });
-  if (params.kind !== session.kind || params.user !== session.user) {
+  if (isForeign(params, session)) {
     throw await refuse(ctx, {
       code: 'pass_params',
       message: 'the channel asks for something else than its session was opened for',
@@ -115,8 +115,14 @@ async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): P
   }
   const identity = await ctx.store.get('identity', session.identity);
   const device = await ctx.store.get('device', session.device);
+  const service = session.service === undefined ? undefined : await ctx.store.get('service', session.service);
   const link = ctx.gates.link(session.link);
-  if (identity === undefined || device === undefined || link === undefined) {
+  if (
+    identity === undefined ||
+    device === undefined ||
+    link === undefined ||
+    (session.service !== undefined && service === undefined)
+  ) {
     throw await refuse(ctx, {
       code: 'device_offline',
       message: `"${session.target}" lost its link`,
@@ -124,7 +130,20 @@ async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): P
       of: session,
     });
   }
-  return { stored, session, identity: identity.value, device: device.value, link, open, params };
+  const destination = { device: device.value, ...(service === undefined ? {} : { service: service.value }) };
+  return { stored, session, identity: identity.value, destination, link, open, params };
+}
+
+/**
+ * Whether a channel asks for something that its session was not opened for (L8): another kind, another OS
+ * user, another destination, the other direction. Commands and paths may differ: each is decided anew.
+ */
+function isForeign(params: ChannelParams, session: Session): boolean {
+  const asked = session.params;
+  if (params.kind !== session.kind || userOf(params) !== session.user) return true;
+  if (params.kind === 'tcp' && asked.kind === 'tcp')
+    return params.host !== asked.host || params.port !== asked.port;
+  return params.kind === 'files' && asked.kind === 'files' && params.mode !== asked.mode;
 }
 
 function readSignedOpen(statement: string): Open | undefined {
@@ -188,9 +207,9 @@ async function decide(
   facts: Facts,
   sourceIp: string,
 ): Promise<Extract<Decision, { outcome: 'allow' }>> {
-  const { session, identity, device } = facts;
+  const { session, identity, destination, params } = facts;
   const now = ctx.clock.now();
-  const lock = lockOn(ctx, identity, device);
+  const lock = lockOn(ctx, identity, destination);
   if (lock !== undefined) {
     throw await refuse(ctx, {
       code: 'locked',
@@ -207,9 +226,7 @@ async function decide(
       of: session,
     });
   }
-  const decision = ctx.policy.decide(
-    questionOf(wishOfParams(facts.params, { identity, device, sourceIp }), now),
-  );
+  const decision = decideWish(ctx, { identity, params, sourceIp, ...destination });
   if (decision.outcome === 'allow') return decision;
   throw await refuse(ctx, {
     code: 'denied',
@@ -289,8 +306,8 @@ function opened(
       kind: params.kind,
       n: facts.open.n,
       sourceIp,
-      ...(params.user === undefined ? {} : { user: params.user }),
-      ...(params.kind === 'exec' ? { argv: params.argv } : {}),
+      ...(userOf(params) === undefined ? {} : { user: userOf(params) }),
+      ...paramsForLog(params),
     },
   };
 }

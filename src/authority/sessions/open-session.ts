@@ -5,8 +5,8 @@
 import type { SessionOpened } from '../../api/sessions.ts';
 import type { z } from 'zod';
 import type { openSessionBody } from '../../api/sessions.ts';
-import { parseParams, type ChannelParams } from '../../core/channel.ts';
-import type { Decision } from '../../core/decision.ts';
+import { parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
+import { actionOf, type Decision } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
@@ -16,11 +16,14 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import type { Session } from '../../core/session-record.ts';
 import { step, type SessionLife } from '../../core/session.ts';
-import { parseTarget } from '../../core/target.ts';
+import { parseTarget, type Target } from '../../core/target.ts';
+import { isReviewed } from '../../core/service.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
 import { endSession } from './end-session.ts';
-import { canDiscover, lockOn, questionOf, wishOfParams } from './session-facts.ts';
+import { canDiscover, decideWish, lockOn, type Destination } from './session-facts.ts';
+import { findService } from './find-service.ts';
+import { paramsForLog } from './params-for-log.ts';
 import { viewSession } from './session-view.ts';
 
 type Body = z.infer<typeof openSessionBody>;
@@ -30,15 +33,19 @@ interface Wanted {
   readonly caller: Caller;
   readonly identity: Identity;
   readonly target: string;
+  readonly parsed: Target;
+  /** For a service its destination is put in once the service is found. */
   readonly params: ChannelParams;
 }
 
 export async function openSession(ctx: AuthorityContext, caller: Caller, body: Body): Promise<SessionOpened> {
-  const wanted = readWish(caller, body);
-  const device = await findTarget(ctx, wanted);
-  const allow = await decide(ctx, wanted, device);
+  const asked = readWish(caller, body);
+  const destination = await findTarget(ctx, asked);
+  const { device } = destination;
+  const wanted = aimed(asked, destination);
+  const allow = await decide(ctx, wanted, destination);
   const link = await requireLink(ctx, wanted, device);
-  const session = newSession(ctx, { wanted, device, allow, link, forMs: body.forMs });
+  const session = newSession(ctx, { wanted, destination, allow, link, forMs: body.forMs });
 
   await ctx.store.commit({
     changes: [{ put: 'session', value: session, rev: 0 }],
@@ -47,43 +54,78 @@ export async function openSession(ctx: AuthorityContext, caller: Caller, body: B
 
   ctx.sessions.add(session, wanted.identity.owner);
   link.sessions.add(session.id);
-  await endIfOvertaken(ctx, session, wanted, device);
+  await endIfOvertaken(ctx, session, wanted, destination);
   return {
     session: await viewSession(ctx, session),
     linkNonce: link.linkNonce,
+    ...(session.params.kind === 'tcp'
+      ? { destination: { host: session.params.host, port: session.params.port } }
+      : {}),
     ...(allow.obligations.user === undefined ? {} : { user: allow.obligations.user }),
     ...(allow.obligations.banner === undefined ? {} : { banner: allow.obligations.banner }),
   };
 }
 
 function readWish(caller: Caller, body: Body): Wanted {
-  if (caller.identity === undefined)
+  if (caller.identity === undefined) {
     throw new SallyportError('wrong_kind', 'only people, machines and AI agents open sessions');
-  const params = parseParams(body.params);
-  if (typeof params === 'string')
-    throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
+  }
   const target = parseTarget(body.target);
   if (target === undefined) {
     throw new SallyportError('invalid', `"${printable(body.target)}" is not a target`, {
       next: 'a target is DEVICE or DEVICE/SERVICE, for example "pump-7"',
     });
   }
-  return { caller, identity: caller.identity, target: body.target, params };
+  const isService = target.service !== undefined;
+  if (isService && body.params['kind'] !== 'tcp') {
+    throw new SallyportError('invalid', `"${printable(body.target)}" is a service, not a device`, {
+      next: `sallyport forward ${printable(body.target)}`,
+    });
+  }
+  // Where a service lies is the broker's word, whatever was sent; until it is found, any place will do.
+  const params = parseParams(isService ? { kind: 'tcp', host: 'service', port: 1 } : body.params);
+  if (typeof params === 'string') {
+    throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
+  }
+  return { caller, identity: caller.identity, target: body.target, parsed: target, params };
 }
 
-async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Device> {
-  const stored = await ctx.store.find('device', { name: wanted.target });
-  if (stored !== undefined && canDiscover(ctx, wanted.identity, stored.value)) return stored.value;
+function aimed(wanted: Wanted, { service }: Destination): Wanted {
+  return service === undefined
+    ? wanted
+    : { ...wanted, params: { kind: 'tcp', host: service.host, port: service.port } };
+}
+
+async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destination> {
+  const { parsed } = wanted;
+  const device = (await ctx.store.find('device', { name: parsed.device }))?.value;
+  const service =
+    device === undefined || parsed.service === undefined
+      ? undefined
+      : await findService(ctx, device, parsed.service);
+  const destination =
+    device === undefined ? undefined : { device, ...(service === undefined ? {} : { service }) };
+  const isThere = destination !== undefined && (parsed.service === undefined || service !== undefined);
+  if (isThere && canDiscover(ctx, wanted.identity, destination)) return destination;
   return await refuse(ctx, wanted, {
     code: 'not_found',
     message: `there is no target "${wanted.target}" that you may see`,
     next: '"sallyport devices ls" lists the ones you may; a policy must let you discover it',
-    ...(stored === undefined ? {} : { device: stored.value }),
+    ...(device === undefined ? {} : { device }),
   });
 }
 
-async function decide(ctx: AuthorityContext, wanted: Wanted, device: Device): Promise<Allow> {
-  const lock = lockOn(ctx, wanted.identity, device);
+async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destination): Promise<Allow> {
+  const { device, service } = destination;
+  if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
+    return await refuse(ctx, wanted, {
+      code: 'denied',
+      message: `"${wanted.target}" was to be reviewed by ${new Date(service.reviewBy).toISOString().slice(0, 10)}, and was not`,
+      next: 'its owner reviews it, then: sallyport services add … --review DATE',
+      device,
+    });
+  }
+  const lock = lockOn(ctx, wanted.identity, destination);
   if (lock !== undefined) {
     return await refuse(ctx, wanted, {
       code: 'locked',
@@ -100,22 +142,19 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, device: Device): Pr
       device,
     });
   }
-  const wish = wishOfParams(wanted.params, {
-    identity: wanted.identity,
-    device,
-    sourceIp: wanted.caller.sourceIp,
-  });
-  const decision = ctx.policy.decide(questionOf(wish, ctx.clock.now()));
+  const { identity, params, caller } = wanted;
+  const decision = decideWish(ctx, { identity, params, sourceIp: caller.sourceIp, ...destination });
   if (decision.outcome === 'allow') {
     const named = decision.obligations.user;
     // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
-    if (wanted.params.user === undefined || wanted.params.user === named) return decision;
+    const own = userOf(params);
+    if (own === undefined || own === named) return decision;
     return await refuse(ctx, wanted, {
       code: 'denied',
       message:
         named === undefined
-          ? `no policy names the user "${wanted.params.user}" on "${wanted.target}"`
-          : `policy lets you be "${named}" on "${wanted.target}", not "${wanted.params.user}"`,
+          ? `no policy names the user "${own}" on "${wanted.target}"`
+          : `policy lets you be "${named}" on "${wanted.target}", not "${own}"`,
       next: 'leave --user away',
       device,
       decision,
@@ -123,7 +162,7 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, device: Device): Pr
   }
   return await refuse(ctx, wanted, {
     code: 'denied',
-    message: `policy does not let you ${wanted.params.kind} on "${wanted.target}"`,
+    message: `policy does not let you ${actionOf(params)} on "${wanted.target}"`,
     next:
       decision.help.length > 0
         ? undefined
@@ -147,16 +186,17 @@ async function requireLink(ctx: AuthorityContext, wanted: Wanted, device: Device
 
 interface NewSession {
   readonly wanted: Wanted;
-  readonly device: Device;
+  readonly destination: Destination;
   readonly allow: Allow;
   readonly link: LiveLink;
   readonly forMs: number | undefined;
 }
 
-function newSession(ctx: AuthorityContext, { wanted, device, allow, link, forMs }: NewSession): Session {
+function newSession(ctx: AuthorityContext, { wanted, destination, allow, link, forMs }: NewSession): Session {
   const now = ctx.clock.now();
   const { obligations } = allow;
-  const user = obligations.user ?? wanted.params.user;
+  const { device, service } = destination;
+  const user = wanted.params.kind === 'tcp' ? undefined : (obligations.user ?? wanted.params.user);
   let life: SessionLife = { state: 'requested' };
   life = step(life, { type: 'approve' }, now);
   life = step(life, { type: 'issue' }, now);
@@ -166,6 +206,7 @@ function newSession(ctx: AuthorityContext, { wanted, device, allow, link, forMs 
     id: newId('ses', ctx.random.bytes(16)),
     identity: wanted.identity.id,
     device: device.id,
+    ...(service === undefined ? {} : { service: service.id }),
     kind: wanted.params.kind,
     target: wanted.target,
     cnf: wanted.caller.spki,
@@ -175,7 +216,7 @@ function newSession(ctx: AuthorityContext, { wanted, device, allow, link, forMs 
     policy: allow.revision,
     policies: allow.policies,
     ...(user === undefined ? {} : { user }),
-    ...(wanted.params.kind === 'exec' ? { argv: wanted.params.argv } : {}),
+    params: wanted.params,
     sourceIp: wanted.caller.sourceIp,
     idleMs: obligations.idleMs,
     createdAt: now,
@@ -196,9 +237,9 @@ async function endIfOvertaken(
   ctx: AuthorityContext,
   session: Session,
   wanted: Wanted,
-  device: Device,
+  destination: Destination,
 ): Promise<void> {
-  const lock = lockOn(ctx, wanted.identity, device);
+  const lock = lockOn(ctx, wanted.identity, destination);
   const isKnown =
     (await ctx.store.get('identity', session.identity)) !== undefined &&
     (await ctx.store.get('device', session.device)) !== undefined;
@@ -209,7 +250,7 @@ async function endIfOvertaken(
   if (lock !== undefined) {
     throw new SallyportError('locked', `"${wanted.target}" is locked: ${printable(lock.reason)}`);
   }
-  throw new SallyportError('device_offline', `"${device.name}" lost its link just now`, {
+  throw new SallyportError('device_offline', `"${destination.device.name}" lost its link just now`, {
     next: 'try again',
   });
 }
@@ -238,7 +279,7 @@ async function refuse(ctx: AuthorityContext, wanted: Wanted, refusal: Refusal): 
       target: wanted.target,
       kind: wanted.params.kind,
       sourceIp: wanted.caller.sourceIp,
-      ...(wanted.params.kind === 'exec' ? { argv: wanted.params.argv } : {}),
+      ...paramsForLog(wanted.params),
       ...(refusal.decision?.outcome === 'deny' ? { why: refusal.decision.code } : {}),
     },
   };
@@ -281,7 +322,7 @@ function issued(session: Session, wanted: Wanted): EventDraft {
       certificate: wanted.caller.serial,
       mustEndAt: new Date(session.mustEndAt).toISOString(),
       ...(session.user === undefined ? {} : { user: session.user }),
-      ...(session.argv === undefined ? {} : { argv: session.argv }),
+      ...paramsForLog(session.params),
     },
   };
 }

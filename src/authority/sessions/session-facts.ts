@@ -1,67 +1,109 @@
 // Facts about a person's wish, gathered the same way for opening, for each channel and for review: the
-// question that policy is asked, and the lock that may stand in the way.
+// questions that policy is asked, its answer to all of them, and the lock that may stand in the way.
 
-import type { ChannelParams } from '../../core/channel.ts';
-import { actionOfKind, type Question } from '../../core/decision.ts';
+import { userOf, type ChannelParams } from '../../core/channel.ts';
+import { actionOf, type Decision, type Question } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Lock } from '../../core/lock.ts';
-import type { Session } from '../../core/session-record.ts';
+import type { Service } from '../../core/service.ts';
 import type { AuthorityContext } from '../context.ts';
 
-export interface Wish {
-  readonly identity: Identity;
+/** What is wanted from: a device itself, or one of its services. */
+export interface Destination {
   readonly device: Device;
-  readonly kind: ChannelParams['kind'];
-  readonly argv?: readonly string[];
-  readonly user?: string;
+  readonly service?: Service;
+}
+
+export interface Wish extends Destination {
+  readonly identity: Identity;
+  readonly params: ChannelParams;
   readonly sourceIp?: string;
 }
 
-export function questionOf(wish: Wish, now: number): Question {
-  return {
+type Allow = Extract<Decision, { outcome: 'allow' }>;
+
+/** One question a path for files, else one. */
+export function questionsOf(wish: Wish, now: number): readonly Question[] {
+  const { params } = wish;
+  const user = userOf(params);
+  const common: Question = {
     principal: wish.identity,
-    action: actionOfKind(wish.kind),
+    action: actionOf(params),
     device: wish.device,
+    ...(wish.service === undefined ? {} : { service: wish.service }),
     context: {
       now,
       ...(wish.sourceIp === undefined ? {} : { sourceIp: wish.sourceIp }),
-      ...(wish.argv === undefined ? {} : { argv: wish.argv }),
-      ...(wish.user === undefined ? {} : { user: wish.user }),
+      ...(user === undefined ? {} : { user }),
+      ...(params.kind === 'exec' ? { argv: params.argv } : {}),
+      ...(params.kind === 'tcp' ? { host: params.host, port: params.port } : {}),
+    },
+  };
+  if (params.kind !== 'files') return [common];
+  return params.roots.map((path) => ({ ...common, context: { ...common.context, path } }));
+}
+
+/** Yes only when every question gets one; then the strictest of all obligations. */
+export function decideWish(ctx: AuthorityContext, wish: Wish): Decision {
+  let all: Allow | undefined;
+  for (const question of questionsOf(wish, ctx.clock.now())) {
+    const decision = ctx.policy.decide(question);
+    if (decision.outcome === 'deny') return decision;
+    const joined = all === undefined ? decision : join(all, decision);
+    if (joined === undefined) {
+      return {
+        outcome: 'deny',
+        revision: decision.revision,
+        policies: decision.policies,
+        code: 'obligation_conflict',
+        help: [],
+      };
+    }
+    all = joined;
+  }
+  // A wish asks at least one question: parseParams takes no files channel without a path.
+  return all ?? { outcome: 'deny', revision: undefined, policies: [], code: 'not_permitted', help: [] };
+}
+
+/** Undefined when the two name different OS users. */
+function join(one: Allow, other: Allow): Allow | undefined {
+  if (one.obligations.user !== other.obligations.user) return undefined;
+  return {
+    ...one,
+    policies: [...new Set([...one.policies, ...other.policies])],
+    obligations: {
+      ...one.obligations,
+      maxSessionMs: Math.min(one.obligations.maxSessionMs, other.obligations.maxSessionMs),
+      idleMs: Math.min(one.obligations.idleMs, other.obligations.idleMs),
     },
   };
 }
 
-/** The wish that a live session stands for: a later policy is asked the same question. */
-export function wishOfSession(session: Session, identity: Identity, device: Device): Wish {
-  return {
-    identity,
-    device,
-    kind: session.kind,
-    ...(session.argv === undefined ? {} : { argv: session.argv }),
-    ...(session.user === undefined ? {} : { user: session.user }),
-    ...(session.sourceIp === undefined ? {} : { sourceIp: session.sourceIp }),
-  };
+export function lockOn(
+  ctx: AuthorityContext,
+  identity: Identity,
+  { device, service }: Destination,
+): Lock | undefined {
+  return ctx.locks.find({
+    identity: identity.id,
+    owner: identity.owner,
+    device: device.id,
+    service: service?.id,
+  });
 }
 
-export function wishOfParams(
-  params: ChannelParams,
-  who: { readonly identity: Identity; readonly device: Device; readonly sourceIp: string },
-): Wish {
-  return {
-    ...who,
-    kind: params.kind,
-    ...(params.kind === 'exec' ? { argv: params.argv } : {}),
-    ...(params.user === undefined ? {} : { user: params.user }),
-  };
-}
-
-export function lockOn(ctx: AuthorityContext, identity: Identity, device: Device): Lock | undefined {
-  return ctx.locks.find({ identity: identity.id, owner: identity.owner, device: device.id });
-}
-
-export function canDiscover(ctx: AuthorityContext, identity: Identity, device: Device): boolean {
+export function canDiscover(
+  ctx: AuthorityContext,
+  identity: Identity,
+  { device, service }: Destination,
+): boolean {
   if (identity.tenant !== device.tenant) return false;
-  const question = { action: 'discover', device, context: { now: ctx.clock.now() } } as const;
+  const question = {
+    action: 'discover',
+    device,
+    ...(service === undefined ? {} : { service }),
+    context: { now: ctx.clock.now() },
+  } as const;
   return ctx.policy.whoCan(question, [identity]).length === 1;
 }

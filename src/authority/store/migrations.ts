@@ -25,7 +25,16 @@ const first: Migration = {
   },
 };
 
-export const migrations: Readonly<Record<string, Migration>> = { '0001_records_and_log': first };
+const services: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'service', { text: ['name', 'device'], unique: ['name'] });
+  },
+};
+
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001_records_and_log': first,
+  '0002_services': services,
+};
 
 export interface Steps {
   readonly known?: Readonly<Record<string, Migration>>;

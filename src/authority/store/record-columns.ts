@@ -39,6 +39,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   device: { columns: ({ name, spki, owner }) => ({ name, spki, owner }), unique: ['name', 'spki'] },
   policy: { columns: ({ number }) => ({ number }), unique: ['number'] },
   lock: noColumns,
+  service: { columns: ({ device, name }) => ({ name: `${device}/${name}`, device }), unique: ['name'] },
   session: {
     columns: ({ state, teardown, identity, device }) => ({
       live: isLive(state) ? 1 : 0,

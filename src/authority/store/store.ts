@@ -7,6 +7,7 @@ import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
+import type { Service } from '../../core/service.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
 
@@ -35,6 +36,7 @@ export interface Records {
   readonly device: Device;
   readonly policy: PolicyRevision;
   readonly lock: Lock;
+  readonly service: Service;
   readonly session: Session;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
@@ -70,6 +72,8 @@ export interface Filters {
   readonly device: { readonly name?: string; readonly spki?: string; readonly owner?: string };
   readonly policy: { readonly number?: number };
   readonly lock: { readonly all?: true };
+  /** `name` is \"<device id>/<service name>\". */
+  readonly service: { readonly name?: string; readonly device?: string };
   readonly session: {
     readonly live?: boolean;
     /** teardown is pending */ readonly awaitsReceipt?: boolean;

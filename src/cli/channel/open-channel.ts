@@ -145,7 +145,9 @@ interface StreamRequest {
 async function openStream(client: ClientSession, me: SignIn, request: StreamRequest): Promise<ByteStream> {
   const { target, opened } = request;
   const params: ChannelParams =
-    opened.user === undefined ? request.params : { ...request.params, user: opened.user };
+    opened.user === undefined || request.params.kind === 'tcp'
+      ? request.params
+      : { ...request.params, user: opened.user };
   const json = paramsToJson(params);
   const open: Open = {
     session: opened.session.id,
