@@ -170,7 +170,14 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
     })();
   });
   const apiServer = createTlsServer(
-    { ...common, ...apiLeaf, ALPNProtocols: ['sallyport-api', 'http/1.1'], rejectUnauthorized: false },
+    // The root comes along, for a first contact.
+    {
+      ...common,
+      ...apiLeaf,
+      cert: apiLeaf.cert + ca.root,
+      ALPNProtocols: ['sallyport-api', 'http/1.1'],
+      rejectUnauthorized: false,
+    },
     (socket) => void api.emit('connection', socket),
   );
   apiServer.on('tlsClientError', () => undefined);

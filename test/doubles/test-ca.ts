@@ -121,7 +121,7 @@ async function certify(subject: Subject): Promise<x509.X509Certificate> {
       new x509.BasicConstraintsExtension(subject.isCa, undefined, true),
       ...(subject.isCa
         ? [new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true)]
-        : []),
+        : [new x509.ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])]),
       ...(subject.uri === undefined
         ? []
         : [new x509.SubjectAlternativeNameExtension([{ type: 'url', value: subject.uri }])]),
