@@ -1,6 +1,5 @@
 // The results as a table for people and as JSON for whoever compares runs.
 
-import Table from 'cli-table3';
 import { columnNames } from './columns/column.ts';
 import type { Machine } from './measure/machine.ts';
 import type { PartUsage } from './measure/part-usage.ts';
@@ -26,18 +25,20 @@ const busyLoadPerCore = 0.5;
 
 export function report(run: Run): { readonly table: string; readonly json: unknown } {
   const { machine, results } = run;
-  const table = new Table({
-    head: ['row', 'unit', ...columnNames, 'to reach', 'reached'],
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'left', 'left'],
-  });
-  for (const { row, measured } of results) {
-    const figures = columnNames.map((name) => shown(measured.values[name]));
-    table.push([row.id, row.unit, ...figures, row.reach?.words ?? '', reached(row, measured)]);
-  }
+  const cells = [
+    ['row', 'unit', ...columnNames, 'to reach', 'reached'],
+    ...results.map(({ row, measured }) => [
+      row.id,
+      row.unit,
+      ...columnNames.map((name) => shown(measured.values[name])),
+      row.reach?.words ?? '-',
+      reached(row, measured),
+    ]),
+  ];
   const isBusy = machine.loadBefore / machine.cores > busyLoadPerCore;
   const lines = [
-    table.toString(),
+    ...aligned(cells),
+    '',
     ...results.map(({ row }) => `${row.id}: ${row.what}`),
     ...run.skipped,
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.openssh ?? 'no OpenSSH'}; ${Math.round(run.seconds)} s`,
@@ -49,6 +50,16 @@ export function report(run: Run): { readonly table: string; readonly json: unkno
     ...(run.isQuick ? ['a quick run: few samples'] : []),
   ];
   return { table: `${lines.join('\n')}\n`, json: toJson(run) };
+}
+
+function aligned(cells: readonly (readonly string[])[]): readonly string[] {
+  const widths = (cells[0] ?? []).map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
+  return cells.map((line) =>
+    line
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 function shown(value: number | undefined): string {
@@ -75,15 +86,19 @@ function toJson(run: Run): unknown {
       return {
         id: row.id,
         unit: row.unit,
-        bare: values.bare ?? null,
-        sallyport: values.sallyport ?? null,
-        openssh: values.openssh ?? null,
+        bare: jsonFigure(values.bare),
+        sallyport: jsonFigure(values.sallyport),
+        openssh: jsonFigure(values.openssh),
         ...(row.reach === undefined || figure === undefined
           ? {}
-          : { reach: row.reach.words, figure, isMet: row.reach.isMet(figure) }),
+          : { reach: row.reach.words, figure: rounded(figure), isMet: row.reach.isMet(figure) }),
         detail,
         usage,
       };
     }),
   };
+}
+
+function jsonFigure(value: number | undefined): number | null {
+  return value === undefined ? null : rounded(value);
 }

@@ -29,7 +29,13 @@ stream.on('data', (bytes: Buffer) => {
   process.stdout.once('drain', () => stream.resume());
 });
 stream.on('end', () => stream.end());
-stream.on('close', () => process.exit(exit));
+// Left to end by itself: process.exit would lose what the pipe has not taken, and on Node 24 it can wait for
+// ever for a compiler thread that waits for the main one.
+stream.on('close', () => {
+  process.exitCode = exit;
+  process.stdin.destroy();
+  session.close();
+});
 if (isShell) {
   process.stdin.setRawMode(true);
   process.stdin.on('data', (typed: Buffer) => stream.write(typed));

@@ -4,7 +4,7 @@ import { median, percentile, rounded } from '../measure/statistics.ts';
 import { timed } from '../measure/run.ts';
 import { interleave, ratioTo, summarise, type Row } from './row.ts';
 
-const runs = 40;
+const runs = 30;
 const quickRuns = 10;
 const warmUps = 3;
 

@@ -6,7 +6,7 @@ import type { Command } from '../measure/processes.ts';
 import { median, percentile, rounded } from '../measure/statistics.ts';
 import { interleave, summarise, type Row } from './row.ts';
 
-const runs = 20;
+const runs = 15;
 const quickRuns = 6;
 const warmUps = 2;
 const openMaxMs = 20_000;
