@@ -10,6 +10,7 @@ import * as enrollments from './enrollments.ts';
 import * as nouns from './nouns.ts';
 import * as policy from './policy.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
+import * as services from './services.ts';
 import * as sessions from './sessions.ts';
 
 export interface Route {
@@ -168,6 +169,34 @@ export const routes = {
     role: 'administrator',
     body: enrollments.inviteDeviceBody,
     response: enrollments.invited,
+  },
+
+  listServices: {
+    method: 'GET',
+    path: '/v1/services',
+    summary: 'Services the caller may discover',
+    who: operators,
+    role: 'any',
+    query: services.serviceQuery,
+    response: pageOf(services.serviceView),
+  },
+  addService: {
+    method: 'POST',
+    path: '/v1/services',
+    summary: 'Add a service to a device, or review one',
+    who: operators,
+    role: 'administrator',
+    body: services.serviceBody,
+    response: services.serviceView,
+  },
+  removeService: {
+    method: 'DELETE',
+    path: '/v1/services/:id',
+    summary: 'Remove a service, by id or DEVICE/SERVICE; its sessions end',
+    who: operators,
+    role: 'administrator',
+    params: byId,
+    response: done,
   },
 
   listIdentities: {

@@ -13,7 +13,7 @@ test('the README lists every command with the words of its help, and no other', 
   const rows = commands.map(({ path, summary }) => `| \`${path}\` | ${summary} |`);
   const table = ['| command | does |', '|---|---|', ...rows].join('\n');
   const between = /<!-- commands -->\n([\s\S]*?)\n?<!-- \/commands -->/.exec(readme)?.[1];
-  assert.equal(between, table, `the table should be:\n\n${table}\n`);
+  assert.equal(between, table, `run "npm run readme": the table should be\n\n${table}\n`);
 });
 
 test('every command that the README types exists', () => {

@@ -8,6 +8,7 @@ import type { LockSelector } from '../../core/lock.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireDevice, requireIdentity } from './find.ts';
+import { requireService } from './service-view.ts';
 import type { Operator } from './operator.ts';
 
 export async function requireSubject(
@@ -29,11 +30,8 @@ export async function requireSubject(
         return { kind: 'session', id };
       throw missing('session', wanted.subject);
     }
-    case 'service': {
-      const id = parseId('svc', wanted.subject);
-      if (id !== undefined) return { kind: 'service', id };
-      throw missing('service', wanted.subject);
-    }
+    case 'service':
+      return { kind: 'service', id: (await requireService(ctx, wanted.subject)).value.id };
     default:
       return wanted.kind satisfies never;
   }

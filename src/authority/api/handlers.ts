@@ -3,6 +3,7 @@
 
 import * as facts from '../admin/broker-facts.ts';
 import { addLock } from '../admin/add-lock.ts';
+import { addService } from '../admin/add-service.ts';
 import { applyPolicy } from '../admin/apply-policy.ts';
 import { grantRole, revokeRole } from '../admin/change-role.ts';
 import { checkPolicy } from '../admin/check-policy.ts';
@@ -16,11 +17,13 @@ import { listEvents, showEvent } from '../admin/list-events.ts';
 import { listIdentities } from '../admin/list-identities.ts';
 import { listLocks } from '../admin/list-locks.ts';
 import { listPolicies } from '../admin/list-policies.ts';
+import { listServices } from '../admin/list-services.ts';
 import { listSessions } from '../admin/list-sessions.ts';
 import { listLeaves, logHead } from '../admin/read-log.ts';
 import { removeDevice } from '../admin/remove-device.ts';
 import { removeIdentity } from '../admin/remove-identity.ts';
 import { removeLock } from '../admin/remove-lock.ts';
+import { removeService } from '../admin/remove-service.ts';
 import { showDevice } from '../admin/show-device.ts';
 import { showPolicy } from '../admin/show-policy.ts';
 import { showSession } from '../admin/show-session.ts';
@@ -62,6 +65,10 @@ export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Hand
     showDevice: async ({ caller, params }) => await showDevice(ctx, caller, params.id),
     removeDevice: async ({ caller, params }) => await removeDevice(ctx, caller, params.id),
     inviteDevice: async ({ caller, body }) => await inviteDevice(ctx, caller, body),
+
+    listServices: async ({ caller, query }) => await listServices(ctx, caller, query),
+    addService: async ({ caller, body }) => await addService(ctx, caller, body),
+    removeService: async ({ caller, params }) => await removeService(ctx, caller, params.id),
 
     listIdentities: async ({ query }) => await listIdentities(ctx, query),
     showIdentity: async ({ params }) => await viewIdentity(ctx, await requireIdentity(ctx, params.id)),

@@ -62,6 +62,51 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/devices/remove.ts'),
   },
   {
+    path: 'services ls',
+    summary: 'services that devices offer',
+    flags: [
+      { name: 'device', value: 'NAME', summary: 'only those of this device', completes: 'device' },
+      { name: 'limit', value: 'N', summary: 'at most this many' },
+    ],
+    examples: ['sallyport services ls --device pump-7'],
+    load: () => import('../commands/services/ls.ts'),
+  },
+  {
+    path: 'services add',
+    summary: 'add a service to a device, or review one that is there',
+    args: [{ name: 'service', completes: 'target' }],
+    flags: [
+      { name: 'tcp', value: 'HOST:PORT', required: true, summary: 'where the device reaches it' },
+      { name: 'owner', value: 'NAME', required: true, summary: 'who answers for it', completes: 'identity' },
+      {
+        name: 'class',
+        value: 'CLASS',
+        required: true,
+        summary: 'workload, secret or admin',
+        completes: ['workload', 'secret', 'admin'],
+      },
+      {
+        name: 'review',
+        value: 'DAY',
+        required: true,
+        summary: 'it is refused after this day, until reviewed again',
+      },
+      { name: 'purpose', value: 'TEXT', summary: 'what it is for' },
+    ],
+    examples: [
+      'sallyport services add pump-7/db --tcp 127.0.0.1:5432 --owner ana --class admin --review 2027-05-01',
+    ],
+    load: () => import('../commands/services/add.ts'),
+  },
+  {
+    path: 'services remove',
+    summary: 'remove a service; its sessions end',
+    args: [{ name: 'service', completes: 'target' }],
+    flags: [yes],
+    examples: ['sallyport services remove pump-7/db'],
+    load: () => import('../commands/services/remove.ts'),
+  },
+  {
     path: 'identities ls',
     summary: 'identities',
     flags: [{ name: 'limit', value: 'N', summary: 'at most this many' }],
