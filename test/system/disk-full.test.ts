@@ -35,9 +35,10 @@ suite('a broker whose disk is full', { skip: why ?? false }, () => {
   });
 
   after(async () => {
-    await stage.broker?.end();
-    await runCommand(['umount', stage.dataDir]);
-    await stage.close();
+    // The disk has to go before the folder; what runs on it, before the disk.
+    await stage?.broker?.end();
+    await runCommand(['umount', stage?.dataDir ?? '']);
+    await stage?.close();
   });
 
   async function whileFull<T>(work: () => Promise<T>): Promise<T> {

@@ -36,8 +36,11 @@ suite('behind two NATs, all inbound dropped', { skip: why ?? false }, () => {
   });
 
   after(async () => {
-    await stage.close();
-    await network.remove();
+    try {
+      await stage?.close();
+    } finally {
+      await network?.remove();
+    }
   });
 
   test('a broker, an administrator, an operator and a device come together', async () => {
