@@ -1,7 +1,7 @@
 // A channel on this device, from the request to the last byte: verify the pass, start the service, answer,
 // join. Nothing starts before every check has passed, and nothing is answered before it has started.
 
-import { isServedKind, userOf, type ChannelParams } from '../core/channel.ts';
+import { userOf, type ChannelParams, type ServedKind } from '../core/channel.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { IncomingRequest } from '../link/served-session.ts';
 import type { Log } from '../platform/log.ts';
@@ -22,6 +22,8 @@ export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' |
 }
 
 const pathPrefix = '/channels/';
+/** The kinds that this agent has a service for. */
+const offeredKinds: ReadonlySet<string> = new Set<ServedKind>(['shell', 'exec']);
 
 /** The kind that a path asks for; undefined for any other path. */
 export function kindOf(path: string): string | undefined {
@@ -34,7 +36,8 @@ export async function openChannel(
   kind: string,
   facts: ChannelFacts,
 ): Promise<void> {
-  if (!isServedKind(kind)) {
+  // Before the pass is looked at: a kind without a service here must not use up a number.
+  if (!offeredKinds.has(kind)) {
     throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
       next: 'it serves shell and exec',
     });

@@ -88,7 +88,7 @@ test('L7 a missing, garbled or incomplete pass is refused with pass_malformed', 
   assert.equal(codeOf({ ...presented(), pass: 'what.ever' }), 'pass_malformed');
   assert.equal(codeOf(presented({ pass: { idleMs: undefined } })), 'pass_malformed');
   assert.equal(codeOf(presented({ pass: { n: -1 } })), 'pass_malformed');
-  assert.equal(codeOf(presented({ pass: { kind: 'files' } })), 'pass_malformed');
+  assert.equal(codeOf(presented({ pass: { kind: 'http' } })), 'pass_malformed');
 });
 
 test('L7 an unsigned pass, one of another key or of another purpose is refused with pass_signature', () => {

@@ -192,6 +192,9 @@ export class SessionTable {
   }
 
   async #tearDown(session: LiveSession, cause: EndCause): Promise<void> {
+    // Bytes first: what was aborted leaves with the next turn of the loop, and only then come the processes
+    // (a hundred sessions may end at once, and the kernel takes its time over each).
+    await new Promise((resolve) => setImmediate(resolve));
     const scope = await session.scope.catch(() => undefined);
     const teardown = (await scope?.terminate()) ?? { method: 'nothing_started', processesLeft: 0 };
     await this.#options.onEnded({ ...teardown, session: session.id, channels: session.channelCount, cause });

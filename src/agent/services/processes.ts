@@ -38,8 +38,9 @@ export interface ProcessScope {
 }
 
 const intoCgroup = 'echo 0 > "$0" && exec "$@"';
-/** How often a teardown looks whether all are gone. */
-const lookMs = 5;
+/** A teardown looks whether all are gone, soon at first, then more and more rarely. */
+const lookFirstMs = 5;
+const lookMaxMs = 40;
 const gentle: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGTERM', 'SIGCONT'];
 
 export class Processes {
@@ -172,17 +173,21 @@ interface Ending {
 async function endAll(clock: Clock, ending: Ending): Promise<number> {
   const startedAt = clock.bootMs();
   const until = (ms: number): boolean => clock.bootMs() - startedAt < ms;
+  let lookMs = lookFirstMs;
+  const look = async (): Promise<number> => {
+    await pass(clock, lookMs);
+    lookMs = Math.min(lookMs * 2, lookMaxMs);
+    return ending.count();
+  };
   ending.signal();
   let left = await ending.count();
   while (left > 0 && until(limits.terminateGraceMs)) {
-    await pass(clock, lookMs);
-    left = await ending.count();
+    left = await look();
   }
   while (left > 0 && until(limits.teardownDeadlineMs)) {
     // Again each time: without a cgroup, a process may fork between the look and the kill.
     ending.kill();
-    await pass(clock, lookMs);
-    left = await ending.count();
+    left = await look();
   }
   return left;
 }
