@@ -49,6 +49,12 @@ function wordsFor(code: string, address: string): { readonly title: string; read
         title: `the certificate of "${address}" has expired: the clock here is ahead, or the broker was off for long`,
         next: 'set the clock, or restart the broker, then try again',
       };
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return {
+        title: `"${address}" closed the connection before it answered`,
+        next: 'the broker may be restarting: try again',
+      };
     case 'ECONNREFUSED':
       return {
         title: `nothing listens at "${address}"`,

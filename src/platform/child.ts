@@ -5,8 +5,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 export interface ChildMessage {
   readonly ready?: Readonly<Record<string, string | number>>;
-  /** It cannot start, and starting it again would not help: in words. */
-  readonly fault?: string;
+  /** It cannot start: in words, and what to do. */
+  readonly fault?: { readonly code: string; readonly message: string; readonly next?: string };
 }
 
 export interface Part {
@@ -36,4 +36,15 @@ export function startPart(args: readonly string[], nodeFlags: readonly string[] 
 /** For the child: tells the parent. Without a parent (started by hand) it does nothing. */
 export function tellParent(message: ChildMessage): void {
   process.send?.(message);
+}
+
+/** The words of whatever stopped a start: our own errors carry a code and what to do next. */
+export function faultOf(error: unknown): NonNullable<ChildMessage['fault']> {
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error) };
+  const { code, next } = error as { readonly code?: unknown; readonly next?: unknown };
+  return {
+    code: typeof code === 'string' ? code : 'internal',
+    message: error.message,
+    ...(typeof next === 'string' ? { next } : {}),
+  };
 }

@@ -50,7 +50,7 @@ export function verifyFirstContact(
   }
   const peer = peerOf(leaf, { now: expected.now });
   if (typeof peer === 'string') return refuse(peer);
-  if (peer.kind !== expected.kind || !leaf.keyUsage.includes(serverAuth)) return refuse('wrong_kind');
+  if (peer.kind !== expected.kind || !(leaf.keyUsage ?? []).includes(serverAuth)) return refuse('wrong_kind');
   return { ok: true, peer, root };
 }
 

@@ -162,7 +162,11 @@ void test('L14 an agent in a black hole is noticed within 45 s, and its sessions
   const operator = await world.operator();
   await operator.open(sessionId(1));
   wire.goSilent();
-  clock.advance(45_000);
+  // In steps, with an answer to the operator between them: he must not be taken for dead with the agent.
+  for (let ms = 0; ms < 45_000; ms += 5_000) {
+    await assert.rejects(operator.client.ask({ path: '/nowhere' }));
+    clock.advance(5_000);
+  }
   const { authority } = world;
   await authority.until(() => authority.toldOf('/gate/links/closed').length === 1);
   await authority.until(() => authority.toldOf('/gate/sessions/ended').length === 1);

@@ -3,7 +3,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatHostPort, type BrokerConfig } from '../../core/broker-config.ts';
-import { SallyportError } from '../../core/errors.ts';
+import { isErrorCode, SallyportError } from '../../core/errors.ts';
 import { startPart, type ChildMessage, type Part } from '../../platform/child.ts';
 import { gateConfinement } from './confinement.ts';
 
@@ -93,8 +93,18 @@ export class Supervisor {
     await part.exited;
     this.#parts.delete(name);
     if (this.#isStopping) return undefined;
-    const words = message?.fault ?? `the ${name} process ended before it was ready`;
-    this.#fail(new SallyportError('internal', words, { next: 'the lines above say more' }));
+    const {
+      code,
+      message: words,
+      next,
+    } = message?.fault ?? {
+      code: 'internal',
+      message: `the ${name} process ended before it was ready`,
+      next: 'the lines above may say more; SALLYPORT_DEBUG=1 does',
+    };
+    this.#fail(
+      new SallyportError(isErrorCode(code) ? code : 'internal', words, next === undefined ? {} : { next }),
+    );
     return undefined;
   }
 
@@ -116,7 +126,7 @@ export class Supervisor {
       const next = this.#launch(name, args);
       this.#parts.set(name, next);
       const message = await next.started;
-      if (message?.fault !== undefined) say(`the ${name} process cannot start: ${message.fault}`);
+      if (message?.fault !== undefined) say(`the ${name} process cannot start: ${message.fault.message}`);
     }
   }
 

@@ -48,6 +48,7 @@ export async function run(options: Options): Promise<number> {
     csr: await createCsr(key.privateKey),
   });
   const profile = readProfile(redeemed, { address, broker, key });
+  refuseOtherClock(profile, now);
   await storeSignIn(profile, key.privateKey);
   if (options.json === true) {
     const { id, name, roles } = redeemed;
@@ -72,6 +73,18 @@ export async function run(options: Options): Promise<number> {
       : 'next: sallyport devices ls, then sallyport shell NAME',
   );
   return 0;
+}
+
+/** A certificate that is over on arrival means that the clocks differ. */
+function refuseOtherClock(profile: Profile, now: number): void {
+  if (profile.notAfter > now) return;
+  throw new SallyportError(
+    'unavailable',
+    'the certificate that the broker made is over by the clock here: the two clocks differ',
+    {
+      next: 'set both clocks; the invite is used up, so ask for another one',
+    },
+  );
 }
 
 interface RedeemRequest {

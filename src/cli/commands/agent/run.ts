@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { runAgent } from '../../../agent/agent.ts';
-import { tellParent } from '../../../platform/child.ts';
+import { faultOf, tellParent } from '../../../platform/child.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { ownVersion } from '../version.ts';
 
@@ -28,7 +28,7 @@ export async function run(options: AgentRunOptions): Promise<number> {
       onReady: ({ deviceId, name }) => tellParent({ ready: { device: deviceId, name } }),
     });
   } catch (error) {
-    tellParent({ fault: error instanceof Error ? error.message : 'unknown error' });
+    tellParent({ fault: faultOf(error) });
     throw error;
   }
   return 0;

@@ -1,7 +1,8 @@
 // What the broker's two processes have in common: start, say so, run until SIGTERM, drain; a second
 // SIGTERM does not wait. A part whose supervisor is gone ends too: nobody would restart or stop it.
 
-import { tellParent, type ChildMessage } from '../../../platform/child.ts';
+import { exitStatus } from '../../../core/errors.ts';
+import { faultOf, tellParent, type ChildMessage } from '../../../platform/child.ts';
 
 export interface PartOptions {
   readonly runDir: string;
@@ -30,8 +31,11 @@ export async function runPart(start: () => Promise<RunningPart>): Promise<number
   try {
     part = await start();
   } catch (error) {
-    tellParent({ fault: error instanceof Error ? error.message : 'unknown error' });
-    throw error;
+    // With a supervisor it is his to say; started by hand, it is said here.
+    if (process.send === undefined) throw error;
+    tellParent({ fault: faultOf(error) });
+    if (process.env['SALLYPORT_DEBUG'] === '1') console.error(error);
+    return exitStatus.failed;
   }
   tellParent({ ready: part.ready });
   const how = await stop.promise;
