@@ -20,6 +20,7 @@ export async function acceptGate(ctx: AuthorityContext, body: RegisterBody): Pro
       },
     );
   }
+  ctx.gates.claim(body.gate, { links: body.links.map(({ link }) => link), sessions: body.sessions });
   const issued = await issueGateCertificate(ctx, { csr: body.csr, gate: body.gate });
 
   const carried = new Set(body.sessions);

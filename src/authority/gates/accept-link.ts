@@ -37,7 +37,6 @@ export async function acceptLink(ctx: AuthorityContext, gate: string, body: Link
     events: [opened(next, gate, body)],
   });
 
-  await supersede(ctx, device.id);
   const link: LiveLink = {
     id,
     device: device.id,
@@ -50,7 +49,7 @@ export async function acceptLink(ctx: AuthorityContext, gate: string, body: Link
     sessions: new Set(),
     leaseSeq: 0,
   };
-  ctx.gates.addLink(link);
+  await takeOver(ctx, link);
   return {
     device: device.id,
     name: device.name,
@@ -123,12 +122,22 @@ async function gather(ctx: AuthorityContext, gate: string, body: LinkBody): Prom
   return stored;
 }
 
-/** The same device under a higher epoch: the older link and what it carried end at once (L6). */
-async function supersede(ctx: AuthorityContext, device: DeviceId): Promise<void> {
-  const older = ctx.gates.linkOf(device);
-  if (older === undefined) return;
-  ctx.gates.send(older.gate, { type: 'closeLink', link: older.id, reason: 'superseded' });
-  await endLink(ctx, older, 'superseded');
+/**
+ * The same device under a higher epoch: the older link and what it carried end at once (L6). The new one is
+ * in the book before anything is waited for, so that of two that come up together the later one counts.
+ */
+async function takeOver(ctx: AuthorityContext, link: LiveLink): Promise<void> {
+  const older = ctx.gates.linkOf(link.device);
+  ctx.gates.addLink(link);
+  if (older !== undefined) {
+    ctx.gates.send(older.gate, { type: 'closeLink', link: older.id, reason: 'superseded' });
+    await endLink(ctx, older, 'superseded');
+  }
+  // Placed while the log was written: it found no link to close.
+  const lock = ctx.locks.find({ device: link.device });
+  if (lock === undefined) return;
+  await endLink(ctx, link, 'lock');
+  throw new SallyportError('locked', `"${link.deviceName}" is locked: ${printable(lock.reason)}`);
 }
 
 export async function linkClosed(ctx: AuthorityContext, gate: string, body: LinkClosedBody): Promise<void> {

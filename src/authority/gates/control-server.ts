@@ -10,6 +10,7 @@ import type { Order } from '../../wire/control.ts';
 import { Refusals } from '../api/refusals.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, StoreUnavailable } from '../store/store.ts';
+import { catchUp } from './catch-up.ts';
 import { controlHandlers, type ControlHandlers } from './control-routes.ts';
 import type { OrderSink } from './gate-book.ts';
 import { gateLeft } from './gate-left.ts';
@@ -59,7 +60,7 @@ async function route({ ctx, handlers, stream, headers }: ControlRequest): Promis
   const gate = String(headers['sallyport-gate'] ?? '');
   if (!/^[a-z0-9-]{1,63}$/.test(gate)) throw new SallyportError('invalid', 'the gate does not name itself');
   if (path === '/gate/orders') return sendOrders(ctx, stream, gate);
-  const handler = handlers[path];
+  const handler = Object.hasOwn(handlers, path) ? handlers[path] : undefined;
   if (handler === undefined) throw new SallyportError('not_found', 'there is no such control route');
   const body = await readBody(stream);
   const answer = await handler(gate, body as never);
@@ -72,11 +73,9 @@ function sendOrders(ctx: AuthorityContext, stream: ServerHttp2Stream, gate: stri
   stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
   const sink: OrderSink = (order: Order) => {
     if (stream.destroyed || stream.writableLength > limits.ordersQueueMaxBytes) {
-      stream.destroy();
-      return false;
+      return void stream.destroy();
     }
     stream.write(`${JSON.stringify(order)}\n`);
-    return true;
   };
   const beat = (): void => {
     sink({ type: 'heartbeat', time: ctx.clock.now(), lockVersion: ctx.locks.version });
@@ -84,6 +83,7 @@ function sendOrders(ctx: AuthorityContext, stream: ServerHttp2Stream, gate: stri
   };
   let timer = ctx.clock.setTimer(0, beat);
   ctx.gates.connect(gate, sink);
+  catchUp(ctx, gate);
   stream.resume();
   stream.on('close', () => {
     timer.cancel();

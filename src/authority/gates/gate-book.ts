@@ -21,27 +21,42 @@ export interface LiveLink {
   leaseSeq: number;
 }
 
-/** Takes one order; false when the gate no longer reads and has to be given up. */
-export type OrderSink = (order: Order) => boolean;
+/** Takes one order. A gate that no longer reads is given up by ending its stream, here and there. */
+export type OrderSink = (order: Order) => void;
 
-interface ConnectedGate {
-  readonly name: string;
-  readonly sink: OrderSink;
+/** What a gate said at its registration that it carries: ids as it named them. */
+export interface GateClaim {
+  readonly links: readonly string[];
+  readonly sessions: readonly string[];
 }
 
+const emptyClaim: GateClaim = { links: [], sessions: [] };
+
 export class GateBook {
-  readonly #gates = new Map<string, ConnectedGate>();
+  readonly #gates = new Map<string, OrderSink>();
+  readonly #claims = new Map<string, GateClaim>();
   readonly #links = new Map<LinkId, LiveLink>();
   readonly #byDevice = new Map<DeviceId, LiveLink>();
 
   /** A gate's order stream is open. A second one of the same name replaces the first. */
   connect(name: string, sink: OrderSink): void {
-    this.#gates.set(name, { name, sink });
+    this.#gates.set(name, sink);
+  }
+
+  /** Kept until its order stream opens. */
+  claim(name: string, claim: GateClaim): void {
+    this.#claims.set(name, claim);
+  }
+
+  takeClaim(name: string): GateClaim {
+    const claim = this.#claims.get(name) ?? emptyClaim;
+    this.#claims.delete(name);
+    return claim;
   }
 
   /** The order stream ended; false when a newer one of the same name is already there. */
   disconnect(name: string, sink: OrderSink): boolean {
-    if (this.#gates.get(name)?.sink !== sink) return false;
+    if (this.#gates.get(name) !== sink) return false;
     return this.#gates.delete(name);
   }
 
@@ -54,8 +69,7 @@ export class GateBook {
   }
 
   send(gate: string, order: Order): void {
-    const connected = this.#gates.get(gate);
-    if (connected !== undefined && !connected.sink(order)) this.#gates.delete(gate);
+    this.#gates.get(gate)?.(order);
   }
 
   broadcast(order: Order): void {
