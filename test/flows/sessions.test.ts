@@ -22,7 +22,6 @@ import {
   addDevice,
   addPerson,
   channel,
-  execTrue,
   logged,
   makeWorld,
   open,
@@ -57,6 +56,24 @@ async function stored(id: string): Promise<Session> {
   const found = await world.store.get('session', id);
   assert.ok(found);
   return found.value;
+}
+
+/** As the device states it, unless told otherwise. */
+function receiptFor(session: SessionId, signer: LinkedDevice = pump, device: LinkedDevice = pump): string {
+  return signStatement(
+    'receipt',
+    {
+      device: device.device.id,
+      session,
+      method: 'cgroup',
+      processesLeft: 0,
+      socketsLeft: 0,
+      channels: 1,
+      cause: 'not_leased',
+      endedAt: world.clock.now(),
+    },
+    { kid: keyId(createPublicKey(signer.key)), privateKey: signer.key },
+  );
 }
 
 async function code(promise: Promise<unknown>): Promise<string> {
@@ -287,29 +304,38 @@ test('R-046 the signed receipt of the device closes the session; a foreign one d
   await endSession(world.ctx, { session: id, reason: 'exit', by: system });
   assert.equal((await stored(id)).state, 'terminating');
   const other = await addDevice(world, 'pump-8');
-  const receipt = (signer: LinkedDevice, device = pump): string =>
-    signStatement(
-      'receipt',
-      {
-        device: device.device.id,
-        session: id,
-        method: 'cgroup',
-        processesLeft: 0,
-        socketsLeft: 0,
-        channels: 1,
-        cause: 'finished',
-        endedAt: world.clock.now(),
-      },
-      { kid: keyId(createPublicKey(signer.key)), privateKey: signer.key },
-    );
-  assert.equal(await code(receiveReceipt(world.ctx, other.caller, receipt(other, other))), 'not_found');
-  assert.equal(await code(receiveReceipt(world.ctx, pump.caller, receipt(other))), 'invalid');
-  await receiveReceipt(world.ctx, pump.caller, receipt(pump));
-  await receiveReceipt(world.ctx, pump.caller, receipt(pump));
+  assert.equal(
+    await code(receiveReceipt(world.ctx, other.caller, receiptFor(id, other, other))),
+    'not_found',
+  );
+  assert.equal(await code(receiveReceipt(world.ctx, pump.caller, receiptFor(id, other))), 'invalid');
+  await receiveReceipt(world.ctx, pump.caller, receiptFor(id));
+  await receiveReceipt(world.ctx, pump.caller, receiptFor(id));
   const session = await stored(id);
   assert.equal(session.state, 'closed');
   assert.equal(session.teardown, 'confirmed');
   assert.equal((await logged(world)).filter((line) => line.startsWith('teardown.confirmed')).length, 1);
+});
+
+test('R-046 a receipt that comes while the cut is still being written confirms the teardown', async () => {
+  const { id } = await openLive();
+  const selector = { kind: 'device', id: pump.device.id } as const;
+  const placing = placeLock(world.ctx, { selector, reason: 'stolen', by: system, createdBy: 'system' });
+  await receiveReceipt(world.ctx, pump.caller, receiptFor(id));
+  await placing;
+  const session = await stored(id);
+  assert.deepEqual([session.state, session.teardown, session.endReason], ['closed', 'confirmed', 'lock']);
+});
+
+test('a receipt for an end that could not be recorded is to be sent again', async () => {
+  const { id } = await openLive();
+  const failing = Object.assign(Object.create(world.store) as typeof world.store, {
+    get: world.store.get.bind(world.store),
+    commitCut: () => Promise.reject(new Error('the reserve is full')),
+  });
+  const end = { session: id, reason: 'idle', by: system } as const;
+  await assert.rejects(endSession({ ...world.ctx, store: failing }, end));
+  assert.equal(await code(receiveReceipt(world.ctx, pump.caller, receiptFor(id))), 'unavailable');
 });
 
 test('a session without a receipt closes unconfirmed after 24 h, and the log says so', async () => {

@@ -8,7 +8,7 @@ import { canStep, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
-import type { Change } from '../store/store.ts';
+import type { Change, Commit } from '../store/store.ts';
 import { sendLease } from './leases.ts';
 import type { LiveSession } from './live-sessions.ts';
 
@@ -19,7 +19,10 @@ export interface End {
   readonly detail?: string;
 }
 
-/** Stops the bytes of these sessions, now. Returns those that were live. Synchronous on purpose. */
+/**
+ * Stops the bytes of these sessions, now. Returns those that were live; recordEnds is owed for them.
+ * Synchronous on purpose.
+ */
 export function cutNow(
   ctx: AuthorityContext,
   ids: Iterable<SessionId>,
@@ -39,17 +42,25 @@ export function cutNow(
   return cut;
 }
 
-export interface Ending {
-  readonly changes: readonly Change[];
-  readonly events: readonly EventDraft[];
-}
-
-/** What the ends of these sessions change in the store, and the events that go with it. */
+/** Writes the ends of these sessions; `first` is what goes before them in the same commit. */
 export async function recordEnds(
   ctx: AuthorityContext,
   cut: readonly LiveSession[],
-  end: End,
-): Promise<Ending> {
+  end: End & { readonly first?: Commit },
+): Promise<void> {
+  try {
+    const { changes, events } = await endingOf(ctx, cut, end);
+    const { first = { changes: [], events: [] } } = end;
+    await ctx.store.commitCut({
+      changes: [...first.changes, ...changes],
+      events: [...first.events, ...events],
+    });
+  } finally {
+    for (const { id } of cut) ctx.sessions.recorded(id);
+  }
+}
+
+async function endingOf(ctx: AuthorityContext, cut: readonly LiveSession[], end: End): Promise<Commit> {
   const changes: Change[] = [];
   const events: EventDraft[] = [];
   for (const live of cut) {

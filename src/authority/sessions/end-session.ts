@@ -20,6 +20,6 @@ export async function endSessions(
 ): Promise<readonly SessionId[]> {
   const cut = cutNow(ctx, sessions, end.reason);
   if (cut.length === 0) return [];
-  await ctx.store.commitCut(await recordEnds(ctx, cut, end));
+  await recordEnds(ctx, cut, end);
   return cut.map((live) => live.id);
 }

@@ -30,6 +30,8 @@ export class LiveSessions {
   readonly #clock: Clock;
   readonly #entries = new Map<SessionId, Entry>();
   readonly #perIdentity = new Map<IdentityId, number>();
+  /** Forgotten here, and their ends not on the record yet. */
+  readonly #ending = new Map<SessionId, PromiseWithResolvers<void>>();
   #onExpiry: (session: SessionId, expiry: Expiry) => void = () => undefined;
 
   constructor(clock: Clock) {
@@ -78,17 +80,31 @@ export class LiveSessions {
     this.#entries.get(id)?.cancelStart();
   }
 
-  /** Forgets it and its timers. Undefined when it was not live: somebody else is ending it. */
+  /**
+   * Forgets it and its timers. Undefined when it was not live: somebody else is ending it. Whoever gets one
+   * says `recorded` when its end is written, or could not be.
+   */
   remove(id: SessionId): LiveSession | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     this.#entries.delete(id);
+    this.#ending.set(id, Promise.withResolvers());
     entry.cancelStart();
     entry.cancelDeadline();
     const left = this.countOf(entry.session.identity) - 1;
     if (left > 0) this.#perIdentity.set(entry.session.identity, left);
     else this.#perIdentity.delete(entry.session.identity);
     return entry.session;
+  }
+
+  recorded(id: SessionId): void {
+    this.#ending.get(id)?.resolve();
+    this.#ending.delete(id);
+  }
+
+  /** Resolves at once when nobody is writing this session's end. */
+  async whenRecorded(id: SessionId): Promise<void> {
+    await this.#ending.get(id)?.promise;
   }
 
   countOf(identity: IdentityId): number {

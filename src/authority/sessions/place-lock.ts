@@ -44,14 +44,14 @@ export async function placeLock(ctx: AuthorityContext, order: LockOrder): Promis
   );
   if (lock.selector.kind === 'device') ctx.gates.closeLinkOf(lock.selector.id, 'lock');
 
-  const ends = await recordEnds(ctx, cut, {
+  await recordEnds(ctx, cut, {
     reason: 'lock',
     by: order.by,
     detail: `${lock.id} "${lock.reason}"`,
-  });
-  await ctx.store.commitCut({
-    changes: [{ put: 'lock', value: lock }, ...ends.changes, ...(order.changes ?? [])],
-    events: [created(lock, order.by, cut.length), ...ends.events, ...(order.events ?? [])],
+    first: {
+      changes: [{ put: 'lock', value: lock }, ...(order.changes ?? [])],
+      events: [created(lock, order.by, cut.length), ...(order.events ?? [])],
+    },
   });
   return { lock, cut: cut.map((live) => live.id) };
 }

@@ -29,11 +29,17 @@ export async function receiveReceipt(
   if (isLive(stored.value.state)) {
     await endSession(ctx, { session: id, reason: reasonOf(receipt), by: { kind: 'device', id: caller.id } });
   }
-  await updateRecord(ctx.store, { kind: 'session', id }, (session) =>
+  // A cut reaches the device before it is written, so the receipt may be here before the end is.
+  await ctx.sessions.whenRecorded(id);
+  const session = await updateRecord(ctx.store, { kind: 'session', id }, (session) =>
     session.teardown === 'pending' || canStep(session.state, 'close')
       ? { value: close(session, ctx.clock.now()), events: [confirmed(session, receipt, statement)] }
       : undefined,
   );
+  if (session === undefined || !isLive(session.state)) return;
+  throw new SallyportError('unavailable', 'the end of this session is not on the record yet', {
+    next: 'send the receipt again',
+  });
 }
 
 async function readSigned(ctx: AuthorityContext, caller: Caller, statement: string): Promise<Receipt> {
