@@ -28,6 +28,8 @@ export const limits = {
   streamWindowBytes: 1024 * 1024,
   /** How long a session may write without reading: see link/keep-reading.ts. */
   readAgainMs: 10,
+  /** Unsent bytes of one direction of one stream before its source is paused. */
+  streamBufferBytes: 512 * 1024,
   sessionWindowBytes: 16 * 1024 * 1024,
   headersMaxBytes: 16 * 1024,
   channelsPerLinkMax: 10_000,
@@ -79,6 +81,27 @@ export const limits = {
   argvMaxCount: 256,
   argvMaxBytes: 128 * 1024,
   filesRootsMax: 32,
+  /** Requests of one files channel that may be under way: hides 50 ms at full speed with 256 KiB each. */
+  filesRequestsInFlight: 64,
+  /** cp: files open at once, so that small ones do not each wait for the way there and back. */
+  filesAtOnce: 64,
+  /** cp: what one copy may list before it begins: about 300 MiB of names. */
+  filesPlannedMax: 1_000_000,
+  /** exec --where: what is kept of each stream of each device. */
+  fleetOutputMaxBytes: 1024 * 1024,
+  fleetAtOnceDefault: 10,
+  fleetAtOnceMax: 200,
+  /** One files channel: requests begun and not answered, and what their data holds. OpenSSH sends 64. */
+  filesRequestsMax: 64,
+  filesWriteBytesHeld: 4 * 1024 * 1024,
+  /** Reads under way at once, each with a buffer of 256 KiB: enough to keep a slow disk busy. */
+  filesReadsAhead: 8,
+  filesHandlesMax: 128,
+  filesNamesPerReply: 128,
+  /** As for the paths that policy sees; what stands deeper is reached by none. */
+  filesPathMaxBytes: 4_096,
+  /** Links followed on one path, as the kernel counts. */
+  filesLinksMax: 40,
   /** Parameters travel in one header block, so they are smaller than what execve would take. */
   paramsMaxBytes: 8 * 1024,
   /** A lease may list every session of a link; what travels in headers is bounded by headersMaxBytes. */
@@ -98,8 +121,30 @@ export const limits = {
   /** How often a device looks at leases, deadlines and idle times while it carries sessions. */
   sessionLookMs: 250,
   channelsPerSessionMax: 1_000,
+  /** The owner's agent.yaml: entries of one list. */
+  ownerListMax: 256,
+  /** How long an operator waits for consent on the device; his pass has to be used within startWithinMs. */
+  consentWaitMs: 60_000,
+  consentWaitingMax: 100,
+  /** The longest that `agent allow` gives consent for. */
+  consentMaxMs: 24 * 60 * 60_000,
+  localConnectionsMax: 64,
+  /** Who is in and who waits, at most sessionsPerDeviceMax of them. */
+  localAnswerMaxBytes: 1024 * 1024,
   /** What a channel may hold of a command's stdin that the command does not read. */
   stdinHeldMaxBytes: 256 * 1024,
+
+  /**
+   * Forwards. From the resolving of a name to a connection, all its addresses together: within the time that
+   * the gate waits (controlRequestTimeoutMs), so that the words are the device's.
+   */
+  tcpConnectTimeoutMs: 8_000,
+  /** Of one name; more are not dialled. */
+  addressesPerNameMax: 8,
+  /** Live at once in one command; fewer than the device carries, where some of them may still be ending. */
+  forwardConnectionsMax: 900,
+  /** Accepted beyond it, and held unread until one of those ends. */
+  forwardWaitingMax: 1_000,
 
   /** Credentials. */
   enrollmentLifeMs: 60 * 60_000,

@@ -2,6 +2,7 @@
 // close), each end reported once. How an end is recognised and how one is made differs and is handed in.
 
 import type { Duplex } from 'node:stream';
+import { limits } from '../core/limits.ts';
 import type { ByteListener, ByteStream, InboundEnd, StreamEnd, Trailers } from './byte-stream.ts';
 
 export interface Endings {
@@ -80,7 +81,9 @@ export class DuplexStream implements ByteStream {
   write(chunk: Uint8Array): boolean {
     if (this.#hasEnded || this.#duplex.destroyed || this.#duplex.writableEnded) return true;
     this.#endings.onWrite?.();
-    return this.#duplex.write(chunk);
+    // Node calls a stream full at 64 KiB, which made every hop stop and go at each chunk. 'drain' comes all
+    // the same, since Node's own answer was no.
+    return this.#duplex.write(chunk) || this.#duplex.writableLength < limits.streamBufferBytes;
   }
 
   endClean(trailers: Trailers = {}): void {
