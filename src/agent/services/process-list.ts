@@ -58,12 +58,15 @@ export function parseStat(
   return { isZombie: state === 'Z' || state === 'X', group: Number(group), foreground: Number(foreground) };
 }
 
-/** A process that ended meanwhile, or that belongs to another user, has nothing to say. */
+/** No /proc, a process that ended meanwhile, or one of another user. */
+const nothingToSay: ReadonlySet<unknown> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
+
+/** Any other error is thrown: out of files, a process that runs would look as if there were none. */
 function readOrEmpty<T>(read: () => T): T | '' {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return '';
+    if (error instanceof Error && 'code' in error && nothingToSay.has(error.code)) return '';
     throw error;
   }
 }

@@ -8,6 +8,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SallyportError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Receipt } from '../../wire/receipt.ts';
@@ -20,6 +21,7 @@ import {
   makeCgroup,
   removeCgroup,
 } from './cgroup.ts';
+import { endAll, orElse } from './end-all.ts';
 import { listProcesses, parseStat } from './process-list.ts';
 
 export interface Teardown {
@@ -29,18 +31,15 @@ export interface Teardown {
 }
 
 export interface ProcessScope {
-  /** The command that runs `argv` inside the scope. */
+  /** The command that runs `argv` inside the scope. Throws session_ended once it is being terminated. */
   wrap(argv: readonly string[]): readonly string[];
-  /** A process group that began in it; its leader's pid is its number. */
+  /** A process group that began in it; its leader's pid is its number. Too late, and it is killed. */
   started(leader: number): void;
   /** Hang-up and TERM, a short grace, KILL; then counts what is left. */
   terminate(): Promise<Teardown>;
 }
 
 const intoCgroup = 'echo 0 > "$0" && exec "$@"';
-/** A teardown looks whether all are gone, soon at first, then more and more rarely. */
-const lookFirstMs = 5;
-const lookMaxMs = 40;
 const gentle: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGTERM', 'SIGCONT'];
 
 export class Processes {
@@ -94,27 +93,31 @@ interface ScopeFacts {
 class CgroupScope implements ProcessScope {
   readonly #facts: ScopeFacts & { readonly path: string };
   #hasStarted = false;
+  #hasEnded = false;
 
   constructor(facts: ScopeFacts & { readonly path: string }) {
     this.#facts = facts;
   }
 
   wrap(argv: readonly string[]): readonly string[] {
+    if (this.#hasEnded) throw sessionEnded();
     return ['/bin/sh', '-c', intoCgroup, join(this.#facts.path, 'cgroup.procs'), ...argv];
   }
 
-  started(): void {
+  started(leader: number): void {
     this.#hasStarted = true;
+    if (this.#hasEnded) signalGroup(leader, 'SIGKILL');
   }
 
   async terminate(): Promise<Teardown> {
+    this.#hasEnded = true;
     const { path, clock } = this.#facts;
     const left = await endAll(clock, {
       signal: () => signalEach(cgroupProcesses(path)),
       kill: () => killCgroup(path),
       count: () => countInCgroup(path),
     });
-    const isEmpty = await removeCgroup(path);
+    const isEmpty = await orElse(() => removeCgroup(path), false);
     const hadAny = this.#hasStarted || left > 0;
     return { method: hadAny ? 'cgroup' : 'nothing_started', processesLeft: isEmpty ? 0 : left };
   }
@@ -123,22 +126,26 @@ class CgroupScope implements ProcessScope {
 class GroupScope implements ProcessScope {
   readonly #facts: ScopeFacts;
   readonly #groups = new Set<number>();
+  #hasEnded = false;
 
   constructor(facts: ScopeFacts) {
     this.#facts = facts;
   }
 
   wrap(argv: readonly string[]): readonly string[] {
+    if (this.#hasEnded) throw sessionEnded();
     return argv;
   }
 
   started(leader: number): void {
     this.#groups.add(leader);
+    if (this.#hasEnded) signalGroup(leader, 'SIGKILL');
   }
 
   async terminate(): Promise<Teardown> {
+    this.#hasEnded = true;
     for (const group of this.#groups) for (const signal of gentle) signalGroup(group, signal);
-    let members = await this.#members();
+    let members = await orElse(() => this.#members(), []);
     const hadAny = this.#groups.size > 0 || members.length > 0;
     const left = await endAll(this.#facts.clock, {
       signal: () => signalEach(members),
@@ -163,37 +170,8 @@ class GroupScope implements ProcessScope {
   }
 }
 
-interface Ending {
-  readonly signal: () => void;
-  readonly kill: () => void;
-  readonly count: () => number | Promise<number>;
-}
-
-/** Resolves with how many are left: none as soon as none is, else after the teardown deadline. */
-async function endAll(clock: Clock, ending: Ending): Promise<number> {
-  const startedAt = clock.bootMs();
-  const until = (ms: number): boolean => clock.bootMs() - startedAt < ms;
-  let lookMs = lookFirstMs;
-  const look = async (): Promise<number> => {
-    await pass(clock, lookMs);
-    lookMs = Math.min(lookMs * 2, lookMaxMs);
-    return ending.count();
-  };
-  ending.signal();
-  let left = await ending.count();
-  while (left > 0 && until(limits.terminateGraceMs)) {
-    left = await look();
-  }
-  while (left > 0 && until(limits.teardownDeadlineMs)) {
-    // Again each time: without a cgroup, a process may fork between the look and the kill.
-    ending.kill();
-    left = await look();
-  }
-  return left;
-}
-
-function pass(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.setTimer(ms, resolve));
+function sessionEnded(): SallyportError {
+  return new SallyportError('session_ended', 'the session has ended', { next: 'open a new one' });
 }
 
 function signalEach(pids: readonly number[]): void {
