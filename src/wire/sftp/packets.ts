@@ -44,7 +44,7 @@ export class PacketReader {
       this.#at += length;
       return this.#chunk.subarray(this.#at - length, this.#at);
     }
-    this.#packet ??= new Uint8Array(length);
+    this.#packet ??= Buffer.allocUnsafe(length);
     const part = this.#chunk.subarray(this.#at, this.#at + length - this.#packetFill);
     this.#packet.set(part, this.#packetFill);
     this.#packetFill += part.length;

@@ -1,0 +1,60 @@
+// Bytes of open files: the only calls of the server that wait, and so the only ones off the main thread.
+
+import { close, constants, ftruncate, fsync, open, read, write } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { HashedRange } from '../../wire/sftp/replies.ts';
+
+const readAt = promisify(read);
+const writeAt = promisify(write);
+const openAgain = promisify(open);
+const closeFile = promisify(close);
+
+export const truncateFile = promisify(ftruncate);
+export const syncFile = promisify(fsync);
+
+/** Small enough that other work of the process is not kept waiting by one update of the hash. */
+const hashChunkBytes = 1024 * 1024;
+
+/** Reads into `target`; fewer bytes only at the end of the file. */
+export async function readFileAt(fd: number, target: Uint8Array, offset: number): Promise<number> {
+  let fill = 0;
+  while (fill < target.length) {
+    const { bytesRead } = await readAt(fd, target, fill, target.length - fill, offset + fill);
+    if (bytesRead === 0) break;
+    fill += bytesRead;
+  }
+  return fill;
+}
+
+/** All of it, or an error: a disk that fills up takes a part first and says so at the next call. */
+export async function writeFileAt(fd: number, data: Uint8Array, offset: number): Promise<void> {
+  let done = 0;
+  while (done < data.length) {
+    const { bytesWritten } = await writeAt(fd, data, done, data.length - done, offset + done);
+    done += bytesWritten;
+  }
+}
+
+/** The hash of `length` bytes from `offset`, or of all that follows. A file open for writing only is reopened. */
+export async function hashFile(
+  fd: number,
+  range: { readonly offset: number; readonly length: number },
+): Promise<HashedRange> {
+  const reader = await openAgain(`/proc/self/fd/${fd}`, constants.O_RDONLY);
+  try {
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafe(hashChunkBytes);
+    let bytes = 0;
+    while (range.length === 0 || bytes < range.length) {
+      const want = range.length === 0 ? buffer.length : Math.min(buffer.length, range.length - bytes);
+      const got = await readFileAt(reader, buffer.subarray(0, want), range.offset + bytes);
+      hash.update(buffer.subarray(0, got));
+      bytes += got;
+      if (got < want) break;
+    }
+    return { hash: hash.digest(), bytes };
+  } finally {
+    await closeFile(reader);
+  }
+}
