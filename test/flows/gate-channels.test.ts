@@ -137,7 +137,7 @@ void test('a hostile head is refused in words before the authority is asked', as
   }
   const head = { headers: channelHeaders(sessionId(1)) };
   for (const [path, code] of [
-    ['/channels/tcp', 'kind_unsupported'],
+    ['/channels/socks', 'kind_unsupported'],
     ['/channels/exec/..', 'not_found'],
     ['/hello', 'not_found'],
   ] as const) {
