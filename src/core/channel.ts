@@ -1,6 +1,7 @@
 // Channel kinds and the parameters that a pass binds by hash. What policy saw is what the agent runs:
 // both sides hash the same canonical text of the same parsed parameters.
 
+import { readHost } from './destination.ts';
 import { limits } from './limits.ts';
 import type { JsonObject } from './json.ts';
 import { normalPath } from './remote-path.ts';
@@ -117,12 +118,9 @@ function parseTcp(value: Readonly<Record<string, unknown>>): TcpParams | string 
   return { kind: 'tcp', host, port };
 }
 
-/** Lower case, so that one destination has one spelling: a DNS name, an IPv4 or an IPv6 address. */
+/** A DNS name, an IPv4 or an IPv6 address, in its one spelling: what policy compares is what is dialled (L9). */
 export function isDestinationHost(text: string): boolean {
-  return (
-    /^(?:[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?|[0-9a-f:]+(?::[0-9.]+)?)$/.test(text) &&
-    !text.includes('..')
-  );
+  return readHost(text).form !== 'refused';
 }
 
 function parseFiles(value: Readonly<Record<string, unknown>>): FilesParams | string {

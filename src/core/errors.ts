@@ -29,6 +29,8 @@ export const errorCodes = {
   forbidden: { status: 403, exit: 77 },
   /** Policy said no, about a target that the caller may know. */
   denied: { status: 403, exit: 77 },
+  /** The owner of the device said no, whatever the broker's policy says. */
+  owner_refused: { status: 403, exit: 77 },
   /** A lock stands. */
   locked: { status: 403, exit: 77 },
   /** Missing, or not for this caller to know. */
@@ -71,8 +73,12 @@ export const errorCodes = {
   lease_stale: { status: 403, exit: 255 },
   no_signed_time: { status: 503, exit: 255 },
   kind_unsupported: { status: 404, exit: 255 },
-  /** The service on the device could not start: no such user, no such command, no pty. */
+  /** The service on the device could not start: no such user or command, a destination that does not answer. */
   service_failed: { status: 502, exit: 255 },
+  /** cp: a file on the device that cannot be read or written, or did not arrive as it was. */
+  device_file: { status: 502, exit: 1 },
+  /** A forward to where none may go, whatever policy says: core/destination.ts. */
+  destination_refused: { status: 403, exit: 77 },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof errorCodes;

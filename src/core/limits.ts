@@ -91,8 +91,7 @@ export const limits = {
   fleetOutputMaxBytes: 1024 * 1024,
   fleetAtOnceDefault: 10,
   fleetAtOnceMax: 200,
-  /** One files channel: requests begun and not answered, and what their data holds. OpenSSH sends 64. */
-  filesRequestsMax: 64,
+  /** What the data of such requests may hold on the device before it reads no further. */
   filesWriteBytesHeld: 4 * 1024 * 1024,
   /** Reads under way at once, each with a buffer of 256 KiB: enough to keep a slow disk busy. */
   filesReadsAhead: 8,
@@ -145,6 +144,8 @@ export const limits = {
   forwardConnectionsMax: 900,
   /** Accepted beyond it, and held unread until one of those ends. */
   forwardWaitingMax: 1_000,
+  /** How often a forward that carries nothing asks whether its session lives. */
+  forwardLookMs: 15_000,
 
   /** Credentials. */
   enrollmentLifeMs: 60 * 60_000,
