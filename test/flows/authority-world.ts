@@ -1,11 +1,12 @@
 // An authority in one process, for flows: real keys, real policy, the memory store, and a clock that
 // jumps. The gate is a list of the orders it was sent; the device and the operator are key pairs.
 
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuthorityContext, Caller } from '../../src/authority/context.ts';
+import { issueCredential } from '../../src/authority/enroll/credentials.ts';
 import { GateBook, type LiveLink } from '../../src/authority/gates/gate-book.ts';
 import { loadOrCreateAuthorityKeys } from '../../src/authority/pki/authority-keys.ts';
 import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
@@ -106,6 +107,8 @@ export interface Person {
   readonly key: KeyObject;
   readonly publicKey: KeyObject;
   readonly caller: Caller;
+  /** DER, base64url, as the gate passes it on. */
+  readonly certificate: string;
 }
 
 export async function addPerson(
@@ -132,7 +135,10 @@ export async function addPerson(
     identity,
     sourceIp: '192.0.2.7',
   };
-  return { identity, key: privateKey, publicKey, caller };
+  const key = { publicKey, spki: caller.spki };
+  const { chainPem } = await issueCredential(world.ctx, { id: identity.id, kind: 'human', key });
+  const certificate = new X509Certificate(chainPem).raw.toString('base64url');
+  return { identity, key: privateKey, publicKey, caller, certificate };
 }
 
 export interface LinkedDevice {
@@ -207,6 +213,8 @@ export interface ChannelAsk {
   readonly sentParams?: ChannelParams;
   readonly signed?: JsonObject;
   readonly gate?: string;
+  /** Whose connection it comes by; the signer's own, unless told. */
+  readonly connectedAs?: Person;
 }
 
 /** The operator signs an open and the gate asks for the channel. */
@@ -228,7 +236,7 @@ export async function channel(world: World, person: Person, ask: ChannelAsk): Pr
   );
   return await authorizeChannel(world.ctx, ask.gate ?? gateName, {
     session: ask.session,
-    certificate: '',
+    certificate: (ask.connectedAs ?? person).certificate,
     open: statement,
     params: canonicalJson(paramsToJson(ask.sentParams ?? params)),
     remoteAddress: '192.0.2.7',

@@ -203,6 +203,40 @@ test('R-049 the OS user on the device is the one that policy names, and no other
   await channel(world, ana, { ...ask, params: { ...asRoot, user: 'svc' } });
 });
 
+test("L7 an open that comes by another person's connection is refused, though its signature is good", async () => {
+  const eve = await addPerson(world, 'eve');
+  const { id, linkNonce } = await openLive();
+  const ask = { session: id, target: 'pump-7', linkNonce, n: 2 };
+  assert.equal(await code(channel(world, ana, { ...ask, connectedAs: eve })), 'open_signature');
+  assert.equal((await logged(world)).at(-1), 'channel.refused(open_signature)');
+  await channel(world, ana, ask);
+});
+
+test('L8 a command with stricter terms than its session was opened under needs a session of its own', async () => {
+  const byCommand = (terms: string): string => `
+@id("see") permit (principal, action == Action::"discover", resource);
+@id("look") @maxSession("1h") @idle("5m")
+permit (principal, action == Action::"exec", resource) when { context has command && context.command == "uptime" };
+@id("touch") ${terms}
+permit (principal, action == Action::"exec", resource) when { context has command && context.command == "reboot" };`;
+  const look = { kind: 'exec', argv: ['uptime'], env: {} } as const;
+  const touch = { kind: 'exec', argv: ['reboot'], env: {} } as const;
+  for (const [terms, isRefused] of [
+    ['@maxSession("1m") @idle("5m")', true],
+    ['@maxSession("1h") @idle("10s")', true],
+    ['@maxSession("1h") @idle("5m") @user("svc")', true],
+    ['@maxSession("8h") @idle("10m")', false],
+  ] as const) {
+    usePolicy(world, byCommand(terms));
+    const opened = await open(world, ana, 'pump-7', look);
+    const ask = { session: opened.session.id, target: 'pump-7', linkNonce: opened.linkNonce };
+    await channel(world, ana, { ...ask, params: look });
+    const second = channel(world, ana, { ...ask, n: 2, params: touch });
+    if (isRefused) assert.equal(await code(second), 'denied', terms);
+    else await second;
+  }
+});
+
 test('every channel is decided again: a policy that changed since refuses the next one', async () => {
   const { id, linkNonce } = await openLive();
   usePolicy(world, operatorsPolicy.replace('lyon', 'paris'));

@@ -2,10 +2,9 @@
 // channel: everything is checked and decided again, with the exact parameters, and the operator's own
 // signature has to cover them. The answer is a pass that the device verifies for itself.
 
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { paramsToJson, parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
-import type { Decision } from '../../core/decision.ts';
-import { SallyportError, type ErrorCode } from '../../core/errors.ts';
+import { parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
+import type { Decision, Obligations } from '../../core/decision.ts';
+import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
 import type { Identity } from '../../core/identity.ts';
@@ -15,13 +14,14 @@ import { printable } from '../../core/printable.ts';
 import { isLive, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { ChannelAccepted, ChannelBody } from '../../wire/control.ts';
-import { readOpen, type Open } from '../../wire/pass.ts';
-import { jsonHash, keyId, signStatement, spkiThumbprint, verifyStatement } from '../../wire/signed.ts';
+import type { Open } from '../../wire/pass.ts';
+import { signStatement } from '../../wire/signed.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { decideWish, lockOn, type Destination } from './session-facts.ts';
+import { faultOfOpen, readSignedOpen, type OpenFault } from './signed-open.ts';
 
 interface Facts {
   readonly stored: Stored<Session>;
@@ -95,7 +95,7 @@ async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): P
       gate,
       of: session,
     });
-  const fault = openFault(open, session) ?? paramsFault(open, body.params);
+  const fault = faultOfOpen(open, session, body);
   if (fault !== undefined) throw await refuse(ctx, { ...fault, gate, of: session });
   const params = parseParams(parseJsonObject(body.params));
   if (typeof params === 'string')
@@ -146,62 +146,6 @@ function isForeign(params: ChannelParams, session: Session): boolean {
   return params.kind === 'files' && asked.kind === 'files' && params.mode !== asked.mode;
 }
 
-function readSignedOpen(statement: string): Open | undefined {
-  let key: KeyObject | undefined;
-  const verified = verifyStatement('open', statement, (kid) => {
-    key = openKey(statement);
-    return key !== undefined && keyId(key) === kid ? key : undefined;
-  });
-  if (!verified.ok || key === undefined) return undefined;
-  return readOpen(verified.payload);
-}
-
-/** The key is in the statement itself; what makes it the right one is its thumbprint, checked against cnf. */
-function openKey(statement: string): KeyObject | undefined {
-  const payload = parseJsonObject(Buffer.from(statement.split('.')[0] ?? '', 'base64url').toString('utf8'));
-  const spki = payload?.['spki'];
-  if (typeof spki !== 'string' || spki.length > 256) return undefined;
-  try {
-    const key = createPublicKey({ key: Buffer.from(spki, 'base64url'), format: 'der', type: 'spki' });
-    return key.asymmetricKeyType === 'ec' || key.asymmetricKeyType === 'ed25519' ? key : undefined;
-  } catch {
-    return undefined; // not a key: the caller refuses with open_signature
-  }
-}
-
-interface Fault {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-function openFault(open: Open, session: Session): Fault | undefined {
-  const key = createPublicKey({ key: Buffer.from(open.spki, 'base64url'), format: 'der', type: 'spki' });
-  if (spkiThumbprint(key) !== session.cnf)
-    return {
-      code: 'open_signature',
-      message: 'the open is signed by another key than the one that opened the session',
-    };
-  if (open.session !== session.id)
-    return { code: 'open_signature', message: 'the open names another session' };
-  if (open.kind !== session.kind || open.target !== session.target)
-    return { code: 'pass_kind', message: 'the open names another kind or target' };
-  if (open.linkNonce !== session.linkNonce)
-    return { code: 'pass_link', message: 'the open names another link' };
-  return undefined;
-}
-
-function paramsFault(open: Open, text: string): Fault | undefined {
-  const value = text.length > limits.paramsMaxBytes ? undefined : parseJsonObject(text);
-  if (value === undefined)
-    return { code: 'invalid', message: 'the parameters are not a JSON object, or too long' };
-  const params = parseParams(value);
-  if (typeof params === 'string')
-    return { code: 'invalid', message: `the parameters are not valid: ${params}` };
-  return jsonHash(paramsToJson(params)) === open.paramsHash
-    ? undefined
-    : { code: 'pass_params', message: 'the parameters are not the ones that the operator signed' };
-}
-
 async function decide(
   ctx: AuthorityContext,
   facts: Facts,
@@ -227,7 +171,15 @@ async function decide(
     });
   }
   const decision = decideWish(ctx, { identity, params, sourceIp, ...destination });
-  if (decision.outcome === 'allow') return decision;
+  if (decision.outcome === 'allow') {
+    if (isWithinTerms(decision.obligations, session, params)) return decision;
+    throw await refuse(ctx, {
+      code: 'denied',
+      message: `policy has other terms for this on "${session.target}" than for its session: open one for it`,
+      gate: session.gate,
+      of: session,
+    });
+  }
   throw await refuse(ctx, {
     code: 'denied',
     message: `policy does not let you ${facts.params.kind} this on "${session.target}"`,
@@ -235,6 +187,19 @@ async function decide(
     of: session,
     help: decision.help,
   });
+}
+
+/**
+ * Deadline, idle limit and OS user were set when the session was opened. What policy allows only on stricter
+ * terms than those would escape them by coming as a later channel.
+ */
+function isWithinTerms(terms: Obligations, session: Session, params: ChannelParams): boolean {
+  const isSameUser = params.kind === 'tcp' || terms.user === session.user;
+  return (
+    isSameUser &&
+    terms.idleMs >= session.idleMs &&
+    session.createdAt + terms.maxSessionMs >= session.mustEndAt
+  );
 }
 
 function started(session: Session, now: number): Session {
@@ -318,11 +283,11 @@ function ended(session: Session): SallyportError {
   });
 }
 
-function describe(error: SallyportError): Fault {
+function describe(error: SallyportError): OpenFault {
   return { code: error.code, message: error.message };
 }
 
-interface Refusal extends Fault {
+interface Refusal extends OpenFault {
   readonly gate: string;
   readonly session?: ReturnType<typeof parseId<'ses'>>;
   readonly of?: Session;
