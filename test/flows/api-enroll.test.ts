@@ -200,6 +200,33 @@ test('a person gets one more key by a new invite; the first key goes on', async 
   assert.equal((await world.call(more, 'GET /v1/whoami')).status, 200);
 });
 
+test('an invite is worth nothing once its inviter is locked, has lost the role or was removed', async () => {
+  const endings: Readonly<Record<string, (name: string) => Promise<unknown>>> = {
+    locked: (name) =>
+      world.call(world.admin, 'POST /v1/locks', {
+        body: { kind: 'identity', subject: name, reason: 'stolen' },
+      }),
+    demoted: (name) =>
+      world.call(world.admin, 'POST /v1/roles/revoke', { body: { identity: name, role: 'administrator' } }),
+    removed: (name) => world.call(world.admin, `DELETE /v1/identities/${name}`),
+  };
+  for (const [name, end] of Object.entries(endings)) {
+    const thief = await signIn(world, name, ['administrator']);
+    const person = await world.call<Invited>(thief, 'POST /v1/identities/invitations', {
+      body: { name: `${name}-2`, roles: ['administrator'] },
+    });
+    const device = await world.call<Invited>(thief, 'POST /v1/devices/invitations', {
+      body: { name: `${name}-pump`, owner: world.admin.name },
+    });
+    await end(name);
+    for (const { token } of [person.body, device.body]) {
+      assert.equal((await redeem(world, token)).body['code'], 'token_refused', name);
+    }
+    const [event] = await world.store.events({ types: ['enrollment.refused'] }, { limit: 1, newest: true });
+    assert.match(String(event?.body['why']), /inviter/);
+  }
+});
+
 test('an invite does not change the roles of somebody who is here already', async () => {
   await signIn(world, 'olga', []);
   const body = { name: 'olga', roles: ['administrator'] };

@@ -70,6 +70,7 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
   const key = requireCsr(request.csr);
   const stored = await findEnrollment(ctx, request.token);
   const enrollment = stored.value;
+  await requireInviter(ctx, enrollment);
   if (await isKeyKnown(ctx, key.spki)) throw new TokenFault('the key is enrolled already', 'conflict');
   const holding = await newHolder(ctx, enrollment, key);
 
@@ -103,6 +104,17 @@ async function findEnrollment(ctx: AuthorityContext, token: string): Promise<Sto
   if (stored.value.usedAt !== undefined) throw new TokenFault(`${stored.value.id} was used already`);
   if (stored.value.expiresAt <= ctx.clock.now()) throw new TokenFault(`${stored.value.id} has expired`);
   return stored;
+}
+
+/** Who is locked, removed or demoted leaves no door behind: an invite is worth what its inviter still is. */
+async function requireInviter(ctx: AuthorityContext, { id, createdBy }: Enrollment): Promise<void> {
+  if (createdBy === 'system') return;
+  const inviter = (await ctx.store.get('identity', createdBy))?.value;
+  if (inviter === undefined) throw new TokenFault(`the inviter of ${id} was removed`);
+  if (ctx.locks.find({ identity: inviter.id, owner: inviter.owner }) !== undefined)
+    throw new TokenFault(`the inviter of ${id} is locked`);
+  if (!inviter.roles.includes('administrator'))
+    throw new TokenFault(`the inviter of ${id} is no administrator any more`);
 }
 
 async function commitOnce(
