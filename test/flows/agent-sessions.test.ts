@@ -97,7 +97,9 @@ for (const { useCgroups, skip } of methods) {
     async (t) => {
       const { world, link } = await newLink(t, { useCgroups });
       const session = sessionName();
-      const script = 'nohup sleep 600 >/dev/null 2>&1 </dev/null & echo up';
+      // In the middle of an exec a process shows no environment, by which processesOf knows it.
+      const script = `nohup sleep 600 >/dev/null 2>&1 </dev/null &
+        until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done; echo up`;
       const channel = await converse(await link.open(exec('sh', '-c', script), { session }));
       assert.deepEqual((await channel.ended).exit, { code: 0 });
       assert.equal(await processesOf(session), 1);
