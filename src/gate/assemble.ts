@@ -130,6 +130,7 @@ class RunningGate implements Gate {
       log,
       apiHosts: () => this.#apiHosts,
       receive: (route, guest) => this.#receive(route, guest),
+      onRefused: (refusal) => this.#reportRefusal('front', refusal),
     });
     // Stopped while the port was being opened.
     if (this.#isOver) this.#door.abort();

@@ -93,7 +93,7 @@ export class Channels {
   }
 
   async #serve(operator: Operator, request: IncomingRequest): Promise<void> {
-    const head = readChannelHead(request);
+    const head = this.#readHead(operator, request);
     const accepted = await this.#ask(operator, head);
     const report = (end: ChannelEnd): void => {
       const body: ChannelClosedBody = { session: head.session, n: accepted.n, ...end };
@@ -115,18 +115,39 @@ export class Channels {
     seat.leave(end.ended === 'clean');
   }
 
-  async #ask(operator: Operator, head: ChannelHead): Promise<ChannelAccepted> {
-    const { authority } = this.#options;
-    const { certificate, remoteAddress } = operator.arrival;
-    if (operator.asking >= limits.sessionsPerIdentityMax) {
-      throw new SallyportError('rate_limited', `${operator.asking} channels are being opened already`, {
-        next: 'wait until some of them are open',
-      });
+  /** Whom the authority is not asked about, it is told of. */
+  #readHead(operator: Operator, request: IncomingRequest): ChannelHead {
+    const { peer, remoteAddress } = operator.arrival;
+    try {
+      if (operator.asking >= limits.sessionsPerIdentityMax) {
+        throw new SallyportError('rate_limited', `${operator.asking} channels are being opened already`, {
+          next: 'wait until some of them are open',
+        });
+      }
+      return readChannelHead(request);
+    } catch (error) {
+      const body = { door: 'request', fault: codeOf(error), peer: peer.id, remoteAddress } as const;
+      this.#options.authority.report({ path: '/gate/refusals', body });
+      throw error;
     }
+  }
+
+  async #ask(operator: Operator, head: ChannelHead): Promise<ChannelAccepted> {
+    const { authority, sessions } = this.#options;
+    const { certificate, remoteAddress } = operator.arrival;
     operator.asking++;
+    const isHeard = authority.isLive;
     try {
       const { session, open, params } = head;
       return await authority.acceptChannel({ session, certificate, open, params, remoteAddress });
+    } catch (error) {
+      // It may have said yes, and nobody heard: such a session has begun there, and nothing here would end it.
+      const isLost = isHeard && codeOf(error) === 'unavailable' && !sessions.ids.includes(head.session);
+      if (isLost) {
+        const body = { session: head.session, reason: 'shutdown' } as const;
+        authority.report({ path: '/gate/sessions/ended', body });
+      }
+      throw error;
     } finally {
       operator.asking--;
     }

@@ -7,6 +7,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { ClientHelloReader } from '../wire/client-hello.ts';
+import type { RefusalBody } from '../wire/control.ts';
 import { Admission, plainAddress, type AdmissionBounds, type Place } from './admission.ts';
 import { routeOf, type Route } from './route.ts';
 
@@ -30,7 +31,12 @@ export interface FrontDoorOptions {
   readonly log: Log;
   readonly apiHosts: () => readonly string[];
   readonly receive: (route: Route, guest: Guest) => void;
+  /** Told of everybody who is turned away, for the audit log. */
+  readonly onRefused: (refusal: Omit<RefusalBody, 'door'>) => void;
 }
+
+/** Why a connection is not even looked at: the codes of the audit log. */
+type FrontFault = 'too_many' | 'hello_timeout' | 'hello' | 'no_such_name';
 
 export class FrontDoor {
   readonly port: number;
@@ -64,10 +70,14 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
   // Half-open, because the api's connections keep their half-close; TLS of our own sets it back.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const remoteAddress = plainAddress(socket.remoteAddress ?? '');
-    const place = admission.admit(remoteAddress, () => socket.destroy());
+    const turnAway = (fault: FrontFault): void => {
+      socket.destroy();
+      options.onRefused({ fault, remoteAddress });
+    };
+    const place = admission.admit(remoteAddress, () => turnAway('too_many'));
     // An error always ends in 'close', where everything is let go.
     socket.on('error', () => {});
-    if (place === undefined) return void socket.destroy();
+    if (place === undefined) return turnAway('too_many');
     sockets.add(socket);
     socket.once('close', () => {
       place.release();
@@ -75,9 +85,10 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     });
     // For routes where nobody else notices a peer that vanished.
     socket.setKeepAlive(true, options.bounds.pingIntervalMs);
-    readHello(socket, options, (route, hello) =>
-      options.receive(route, { socket, hello, remoteAddress, place }),
-    );
+    readHello(socket, options, {
+      onRoute: (route, hello) => options.receive(route, { socket, hello, remoteAddress, place }),
+      onRefused: turnAway,
+    });
   });
   await listening(server, options.listen);
   server.on('error', (error) => options.log.error({ error: error.message }, 'the front door has trouble'));
@@ -87,29 +98,38 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
 function readHello(
   socket: Socket,
   options: FrontDoorOptions,
-  done: (route: Route, hello: Uint8Array) => void,
+  then: {
+    readonly onRoute: (route: Route, hello: Uint8Array) => void;
+    readonly onRefused: (fault: FrontFault) => void;
+  },
 ): void {
   const reader = new ClientHelloReader();
-  const deadline = options.clock.setTimer(options.bounds.clientHelloTimeoutMs, () => refuse('too slow'));
+  const deadline = options.clock.setTimer(options.bounds.clientHelloTimeoutMs, () => {
+    refuse('hello_timeout', 'too slow');
+  });
   const stop = (): void => {
     deadline.cancel();
     socket.off('data', onData).off('end', onEnd).off('close', stop);
   };
-  const refuse = (why: string): void => {
+  const refuse = (fault: FrontFault, why: string): void => {
+    stop();
+    options.log.debug({ why, from: socket.remoteAddress }, 'a connection was not understood');
+    then.onRefused(fault);
+  };
+  // Left by itself, as checks of the port do: nobody was turned away.
+  const onEnd = (): void => {
     stop();
     socket.destroy();
-    options.log.debug({ why, from: socket.remoteAddress }, 'a connection was not understood');
   };
-  const onEnd = (): void => refuse('ended before its hello');
   const onData = (bytes: Uint8Array): void => {
     const answer = reader.push(bytes);
     if ('need' in answer) return;
-    if ('fault' in answer) return refuse(answer.fault);
+    if ('fault' in answer) return refuse('hello', answer.fault);
     const route = routeOf(answer, options.apiHosts());
-    if (route === undefined) return refuse('offers no name of ours');
+    if (route === undefined) return refuse('no_such_name', 'offers no name of ours');
     stop();
     socket.pause();
-    done(route, reader.received);
+    then.onRoute(route, reader.received);
   };
   socket.on('data', onData).on('end', onEnd).on('close', stop);
 }

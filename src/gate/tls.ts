@@ -91,7 +91,9 @@ export class TlsEnd {
     const key = connectionKey(socket);
     this.#incoming.set(key, incoming);
     const deadline = clock.setTimer(tlsHandshakeTimeoutMs, () => {
-      if (this.#incoming.get(key) === incoming) socket.destroy();
+      if (this.#incoming.get(key) !== incoming) return;
+      socket.destroy();
+      this.#options.onRefused({ fault: 'handshake_timeout', remoteAddress: incoming.remoteAddress });
     });
     socket.once('close', () => {
       deadline.cancel();

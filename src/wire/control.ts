@@ -104,12 +104,15 @@ export interface ChannelClosedBody {
   readonly bytesDown: number;
 }
 
-/** Somebody at the gate's own doors whom its TLS turned away: nobody we know, or not of this kind. */
+/**
+ * Somebody whom the gate turned away without asking: `front`, before it was known what he wants; `link` and
+ * `channel`, by TLS, as nobody we know or not of this kind; `request`, an operator's malformed request.
+ */
 export interface RefusalBody {
-  readonly door: 'link' | 'channel';
-  /** A code of TLS, of wire/tls-peer.ts, or `wrong_kind`. */
+  readonly door: 'front' | 'link' | 'channel' | 'request';
+  /** A code: of gate/front-door.ts, of TLS, of wire/tls-peer.ts, `wrong_kind`, or of core/errors.ts. */
   readonly fault: string;
-  /** The id in a certificate of ours that was shown at the wrong door. */
+  /** The id in the certificate of ours that was shown. */
   readonly peer?: string;
   readonly remoteAddress: string;
 }

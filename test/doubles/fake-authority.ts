@@ -159,7 +159,12 @@ export class FakeAuthority {
   async #answer(stream: ServerHttp2Stream, path: string): Promise<void> {
     if (path === '/gate/orders') return this.#startOrders(stream);
     const chunks: Buffer[] = [];
-    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const isWhole = await new Promise<boolean>((resolve) => {
+      stream.once('end', () => resolve(true)).once('close', () => resolve(false));
+    });
+    // A gate that was stopped while it spoke.
+    if (!isWhole) return;
     const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
     if (this.remembers) this.told.push({ path, body });
     this.#changed();
@@ -170,6 +175,7 @@ export class FakeAuthority {
       stream.end(answer === undefined ? undefined : JSON.stringify(answer));
     } catch (error) {
       const problem = toProblem(error);
+      if (stream.destroyed) return;
       stream.respond({ ':status': problem.status });
       stream.end(JSON.stringify(problem));
     }

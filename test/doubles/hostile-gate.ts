@@ -87,6 +87,7 @@ export class HostileGate {
       log: silentLog,
       apiHosts: () => [],
       receive: (route, guest) => gate.#receive(route, guest),
+      onRefused: () => undefined,
     });
     return gate;
   }

@@ -148,6 +148,31 @@ void test('a hostile head is refused in words before the authority is asked', as
   assert.deepEqual(world.authority.toldOf('/gate/channels'), []);
 });
 
+void test('L19 a channel that is refused before the authority is asked is on the audit log, with who asked', async (t) => {
+  const world = await startGate(t);
+  const operator = await world.operator();
+  const head = { headers: channelHeaders(sessionId(1)) };
+  const answer = await operator.client.request({ path: '/channels/socks', ...head });
+  assert.equal((await readProblem(answer)).code, 'kind_unsupported');
+  await world.authority.until(() => world.authority.toldOf('/gate/refusals').length === 1);
+  assert.deepEqual(world.authority.toldOf('/gate/refusals'), [
+    { door: 'request', fault: 'kind_unsupported', peer: 'ann', remoteAddress: '127.0.0.1' },
+  ]);
+});
+
+void test('a session whose first yes was lost on its way is ended, not left to its deadline', async (t) => {
+  const world = await startGate(t, { bounds: { controlRequestTimeoutMs: 100 } });
+  await world.agent();
+  world.authority.answers.channel = () => new Promise(() => undefined);
+  const operator = await world.operator();
+  const answer = await operator.open(sessionId(1));
+  assert.equal((await readProblem(answer)).code, 'unavailable');
+  await world.authority.until(() => world.authority.toldOf('/gate/sessions/ended').length === 1);
+  assert.deepEqual(world.authority.toldOf('/gate/sessions/ended'), [
+    { session: sessionId(1), reason: 'shutdown' },
+  ]);
+});
+
 void test('an operator who leaves while the authority is asked leaves no session and no stream', async (t) => {
   const world = await startGate(t);
   const agent = await world.agent({ onChannel: echo });

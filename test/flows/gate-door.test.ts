@@ -61,6 +61,11 @@ void test('L1 garbage, a foreign name and a hello that is too long are closed wi
     assert.equal(received, 0);
   }
   assert.equal(world.authority.api.length, 0);
+  await world.authority.until(() => world.authority.toldOf('/gate/refusals').length === hostile.length);
+  assert.deepEqual(
+    world.authority.toldOf('/gate/refusals').map(({ door, fault }) => `${String(door)} ${String(fault)}`),
+    ['hello', 'hello', 'hello', 'no_such_name', 'no_such_name'].map((fault) => `front ${fault}`),
+  );
 });
 
 void test('L1 a link whose hello comes byte by byte is served like any other', async (t) => {

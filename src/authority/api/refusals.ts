@@ -16,7 +16,7 @@ const everybody = '*';
 
 /** A draft without its outcome: a refusal is always denied. */
 export type Refused = Omit<EventDraft, 'outcome' | 'type'> & {
-  readonly type: Extract<EventType, 'auth.failed' | 'api.refused' | 'enrollment.refused'>;
+  readonly type: Extract<EventType, 'auth.failed' | 'api.refused' | 'channel.refused' | 'enrollment.refused'>;
 };
 
 export class Refusals {

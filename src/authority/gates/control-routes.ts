@@ -58,7 +58,7 @@ async function sessionEnded(ctx: AuthorityContext, gate: string, body: SessionEn
 async function refused(refusals: Refusals, gate: string, body: RefusalBody): Promise<void> {
   await refusals.note(
     {
-      type: 'auth.failed',
+      type: body.door === 'request' ? 'channel.refused' : 'auth.failed',
       actor: { kind: 'gate', id: gate },
       code: printable(body.fault, 64),
       body: { door: body.door, ...(body.peer === undefined ? {} : { peer: printable(body.peer, 64) }) },
