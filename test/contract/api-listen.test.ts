@@ -202,6 +202,20 @@ test('L5 a certificate that a leaf signed is refused', async () => {
   });
 });
 
+test('L5 whom TLS turns away at the door of certificates is on the audit log, with where it came from', async () => {
+  const before = (await ctx.store.events({ types: ['auth.failed'] }, { limit: 100 })).length;
+  const foreign = await makePki(Date.now());
+  const stranger = await makeLeaf(foreign.issuing, 'human', { now: Date.now() });
+  clock.advance(60_000);
+  await refusedAtDoor({ key: privatePem(stranger.privateKey), cert: stranger.chainPem });
+  const events = await ctx.store.events({ types: ['auth.failed'] }, { limit: 100 });
+  assert.equal(events.length, before + 1);
+  const last = events.at(-1);
+  assert.equal(last?.body['sourceIp'], '192.0.2.7');
+  assert.equal(last?.body['door'], 'api');
+  assert.match(last?.code ?? '', /^[A-Z_]+$/);
+});
+
 test('L17 a connection that does not begin with a PROXY line is closed', async () => {
   for (const first of [
     '\u0016\u0003\u0001\u0002',

@@ -28,6 +28,8 @@ export interface Api {
   readonly app: FastifyInstance;
   /** Whoever ends the TLS of a connection vouches for it here. */
   readonly connections: Connections;
+  /** Whom TLS turned away, and why, for the audit log. Never rejects. */
+  noteTurnedAway(fault: string, sourceIp: string): Promise<void>;
   /** Stops timers and writes refusals that were only counted. Idempotent. */
   close(): Promise<void>;
 }
@@ -134,6 +136,10 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   return {
     app,
     connections,
+    noteTurnedAway: async (code, sourceIp) => {
+      const nobody = { kind: 'system', id: 'nobody' } as const;
+      await refusals.note({ type: 'auth.failed', actor: nobody, code, body: { door: 'api' } }, sourceIp);
+    },
     close: async () => {
       stopForgetting();
       await refusals.close();

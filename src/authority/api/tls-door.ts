@@ -55,7 +55,9 @@ export class TlsDoor {
     this.#https = createHttpsServer({
       ...this.#secureContext(),
       requestCert: kind.asksCertificate,
-      rejectUnauthorized: kind.asksCertificate,
+      // INVARIANT: #admit lets nobody in whose certificate TLS did not authorise. Left to TLS, such a
+      // connection would be closed without a word on who came, and the log would not know of it.
+      rejectUnauthorized: false,
       ALPNProtocols: [...kind.alpn],
       handshakeTimeout: limits.tlsHandshakeTimeoutMs,
       maxHeaderSize: limits.headersMaxBytes,
@@ -63,7 +65,7 @@ export class TlsDoor {
     });
     // Before the HTTP server's own listener, which may read a request at once.
     this.#https.prependListener('secureConnection', (socket: TLSSocket) => this.#admit(socket));
-    this.#https.on('tlsClientError', (err) => parts.log.debug({ err }, 'api: a TLS handshake failed'));
+    this.#https.on('tlsClientError', (error: NodeJS.ErrnoException) => this.#turnAway(error));
     this.#https.on('request', (request, response) => this.#serve(request, response));
   }
 
@@ -116,6 +118,13 @@ export class TlsDoor {
   #admit(socket: TLSSocket): void {
     const sourceIp = this.#sources.getStore();
     if (sourceIp === undefined) return void socket.destroy();
+    if (this.#kind.asksCertificate && !socket.authorized) {
+      const error: unknown = socket.authorizationError;
+      const isBare = socket.getPeerX509Certificate() === undefined;
+      const fault = isBare ? 'no_certificate' : typeof error === 'string' ? error : 'untrusted';
+      socket.destroy();
+      return void this.#api.noteTurnedAway(fault, sourceIp);
+    }
     const certificate = this.#kind.asksCertificate ? socket.getPeerX509Certificate() : undefined;
     this.#api.connections.vouch(socket, { certificate, sourceIp });
     const peer: Peer = { deadline: this.#deadline(socket, limits.firstRequestTimeoutMs), isBusy: false };
@@ -125,6 +134,15 @@ export class TlsDoor {
       this.#peers.delete(socket);
       this.#resolveWhenIdle();
     });
+  }
+
+  #turnAway(error: NodeJS.ErrnoException): void {
+    const { code } = error;
+    this.#parts.log.debug({ err: error }, 'api: a TLS handshake failed');
+    const sourceIp = this.#sources.getStore();
+    // Reset: left by itself, nobody was turned away.
+    if (sourceIp === undefined || code === 'ECONNRESET') return;
+    void this.#api.noteTurnedAway(code ?? 'tls', sourceIp);
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
