@@ -12,6 +12,7 @@ import { pump, type PumpOutcome } from '../link/pump.ts';
 import type { RateBudget } from '../link/rate-budget.ts';
 import type { IncomingRequest, ServedSession } from '../link/served-session.ts';
 import { newResetBudget, serveChannels } from '../link/session.ts';
+import type { WaitReason } from '../link/wait-reason.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { ChannelAccepted, ChannelClosedBody } from '../wire/control.ts';
@@ -103,7 +104,8 @@ export class Channels {
     let answer: Answer;
     try {
       seat = this.#seat(operator, head, accepted);
-      answer = await this.#openOnLink(head, accepted, { seat, operatorGone: request.signal });
+      const onWaiting = (wait: WaitReason): void => request.inform(wait);
+      answer = await this.#openOnLink(head, accepted, { seat, operatorGone: request.signal, onWaiting });
     } catch (error) {
       report({ ended: 'refused', code: codeOf(error), bytesUp: 0, bytesDown: 0 });
       // A refusal is not a cut; an opening that was given up because he left is.
@@ -174,7 +176,11 @@ export class Channels {
   async #openOnLink(
     head: ChannelHead,
     accepted: ChannelAccepted,
-    until: { readonly seat: Seat; readonly operatorGone: AbortSignal },
+    until: {
+      readonly seat: Seat;
+      readonly operatorGone: AbortSignal;
+      readonly onWaiting: (wait: WaitReason) => void;
+    },
   ): Promise<Answer> {
     const link = this.#options.links.find(accepted.link);
     if (link === undefined) {
@@ -199,6 +205,7 @@ export class Channels {
         },
         signal: opening.signal,
         answerWithinMs: this.#options.bounds.controlRequestTimeoutMs,
+        onWaiting: until.onWaiting,
       });
       if (answer.status === 200) return answer;
       throw await readProblem(answer);

@@ -6,10 +6,12 @@ import type { ComeBack } from '../core/backoff.ts';
 import { fromProblem, SallyportError } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import type { Timer } from '../platform/clock.ts';
 import { readBody } from './body.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { http2Stream } from './http2-stream.ts';
 import { clientSessionOptions } from './session-options.ts';
+import { waitField, type WaitReason } from './wait-reason.ts';
 import {
   requireReady,
   SessionLife,
@@ -25,6 +27,8 @@ export interface RequestOptions {
   /** Cuts the stream, before and after the answer. */
   readonly signal?: AbortSignal;
   readonly answerWithinMs?: number;
+  /** The peer asks somebody first, so its answer may take longer. Told at most once. */
+  readonly onWaiting?: (wait: WaitReason) => void;
 }
 
 export interface Answer {
@@ -44,7 +48,16 @@ export interface FullAnswer {
   readonly body: Buffer;
 }
 
+/** A request whose answer is not there yet: what is written meanwhile travels behind it. */
+export interface StartedRequest {
+  readonly stream: ByteStream;
+  /** To be awaited: it rejects when there is none. */
+  readonly answer: Promise<Answer>;
+}
+
 export interface ClientSession {
+  /** Throws SallyportError when nothing more can be asked for. */
+  start(options: RequestOptions): StartedRequest;
   /** One stream; resolves with the head of the answer, whatever its status. */
   request(options: RequestOptions): Promise<Answer>;
   /** A small request with its whole answer; a problem in the answer is thrown as its error. */
@@ -87,7 +100,19 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
         reject(error);
       };
       const withinMs = asked.answerWithinMs ?? limits.controlRequestTimeoutMs;
-      const timer = life.clock.setTimer(withinMs, () => giveUp(gone(`no answer within ${withinMs} ms`)));
+      const expire = (ms: number): Timer =>
+        life.clock.setTimer(ms, () => giveUp(gone(`no answer within ${ms} ms`)));
+      let timer = expire(withinMs);
+      let isToldToWait = false;
+      // Node gives informational responses this name.
+      stream.on('headers', (head: IncomingHttpHeaders) => {
+        // Once: a peer that says it again and again would never have to answer.
+        if (isToldToWait || head[waitField] !== 'consent') return;
+        isToldToWait = true;
+        timer.cancel();
+        timer = expire(limits.consentWaitMs + withinMs);
+        asked.onWaiting?.('consent');
+      });
       const onAbort = (): void => giveUp(gone('the request was given up', signal?.reason));
       signal?.addEventListener('abort', onAbort, { once: true });
       stream.once('response', (head: IncomingHttpHeaders) => {
@@ -126,6 +151,11 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
   };
 
   return {
+    start(asked) {
+      const opened = open(asked);
+      if (opened instanceof SallyportError) throw opened;
+      return { stream: opened.bytes, answer: opened.answer };
+    },
     async request(asked) {
       const opened = open(asked);
       if (opened instanceof SallyportError) throw opened;

@@ -17,6 +17,7 @@ import type { ByteStream } from './byte-stream.ts';
 import { http2Stream } from './http2-stream.ts';
 import type { RateBudget } from './rate-budget.ts';
 import { servedSessionOptions } from './session-options.ts';
+import { waitField, type WaitReason } from './wait-reason.ts';
 import {
   requireReady,
   SessionLife,
@@ -31,6 +32,8 @@ export interface IncomingRequest {
   readonly headers: IncomingHttpHeaders;
   /** Aborted when the stream is gone, so that work for it can stop. */
   readonly signal: AbortSignal;
+  /** Says, before the answer, that it will take longer because somebody is asked. At most once. */
+  inform(wait: WaitReason): void;
   /** Answers 200 and gives the conversation. */
   accept(headers?: Readonly<Record<string, string>>): ByteStream;
   /** A whole answer; an empty body is 204. */
@@ -123,6 +126,7 @@ class Exchange implements IncomingRequest {
   readonly #clock: Clock;
   #controller: AbortController | undefined;
   #isHeadSent = false;
+  #isInformed = false;
   #isOutboundEnded = false;
   #wasOurs = false;
   #isReading = false;
@@ -160,6 +164,12 @@ class Exchange implements IncomingRequest {
   get wasResetByPeer(): boolean {
     const isOurs = this.#wasOurs || this.#stream.errored?.name === 'AbortError';
     return !isOurs && (this.#stream.aborted || this.#stream.rstCode !== 0);
+  }
+
+  inform(wait: WaitReason): void {
+    if (this.#isHeadSent || this.#isInformed || this.#stream.destroyed || this.#stream.closed) return;
+    this.#isInformed = true;
+    this.#stream.additionalHeaders({ ':status': 102, [waitField]: wait });
   }
 
   accept(headers: Readonly<Record<string, string>> = {}): ByteStream {
