@@ -4,6 +4,7 @@
 
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
+import { SallyportError } from '../core/errors.ts';
 import { apiRequest } from '../link/api-client.ts';
 import { keepDialling, type DialState } from '../link/reconnect.ts';
 import type { SessionLimits } from '../link/session-life.ts';
@@ -17,6 +18,10 @@ import { keyId, type Signer } from '../wire/signed.ts';
 import { dialLink, type AgentLink, type LinkOptions } from './link.ts';
 import { LiveRecords } from './live-records.ts';
 import { claimSocket } from './local-socket.ts';
+import { Owner } from './owner/owner.ts';
+import { rulesFile } from './owner/load-rules.ts';
+import { obey } from './owner/obey.ts';
+import type { Order } from './owner/orders.ts';
 import { Receipts } from './receipts.ts';
 import { RenewalLoop } from './renewal.ts';
 import { ownAccount } from './services/account.ts';
@@ -28,6 +33,8 @@ import { describeStatus } from './status.ts';
 export interface RunAgentOptions {
   /** State directory; default ~/.sallyport-agent. */
   readonly state?: string | undefined;
+  /** The owner's rules; default agent.yaml in the state directory. */
+  readonly config?: string | undefined;
   /** Of this program. */
   readonly version: string;
   /** Stops it: sessions end, receipts leave, then the promise resolves. */
@@ -38,6 +45,8 @@ export interface RunAgentOptions {
   readonly limits?: SessionLimits;
   /** False: process groups only, as on machines where no cgroup may be made. */
   readonly useCgroups?: boolean;
+  /** Given what reads the owner's rules again. */
+  readonly onReload?: (reload: () => void) => void;
   /** The first link is up and welcomed. */
   readonly onReady?: (about: { readonly deviceId: string; readonly name: string }) => void;
 }
@@ -48,7 +57,10 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const { state, key } = await loadJoined(dir);
   await ensurePrivateDir(dir);
   let agent: Agent | undefined;
-  const socket = await claimSocket(dir, () => agent?.status() ?? {});
+  const socket = await claimSocket(dir, (order) => {
+    if (agent !== undefined) return agent.obey(order);
+    throw new SallyportError('unavailable', 'the agent is only starting', { next: 'try again' });
+  });
   try {
     agent = await Agent.start({ options, file: new StateFile(dir, state), key });
     await agent.run();
@@ -68,6 +80,7 @@ interface AgentParts {
   readonly receipts: Receipts;
   readonly signer: Signer;
   readonly processes: Processes;
+  readonly owner: Owner;
 }
 
 class Agent {
@@ -95,6 +108,14 @@ class Agent {
     const { clock = systemClock, random = systemRandom, version } = options;
     const log = options.log ?? (await createLog({ component: 'agent' }));
     const signer = { kid: keyId(createPublicKey(key)), privateKey: key };
+    // First of all: an agent with rules that cannot be read starts nothing.
+    const owner = await Owner.open({
+      file: rulesFile(file.dir, options.config),
+      ownAccount: ownAccount(),
+      clock,
+      log,
+    });
+    options.onReload?.(() => void owner.reload());
     const receipts = await Receipts.open({
       stateDir: file.dir,
       signer,
@@ -108,8 +129,9 @@ class Agent {
       ...(options.useCgroups === undefined ? {} : { useCgroups: options.useCgroups }),
     });
     const records = await LiveRecords.open(file.dir);
-    const parts = { file, key, signer, version, clock, random, log, receipts, processes, records };
+    const parts = { file, key, signer, version, clock, random, log, receipts, processes, records, owner };
     const agent = new Agent(parts, options);
+    owner.onRefused = (session) => agent.#link?.table.end(session, 'owner_cut');
     await agent.#endLeftovers();
     return agent;
   }
@@ -128,6 +150,7 @@ class Agent {
     });
     await untilAborted(this.#options.signal);
     log.info({}, 'the agent stops');
+    this.#parts.owner.consent.stop();
     await this.#link?.close();
     stop.abort();
     await Promise.all([stopped, renewal.stop()]);
@@ -144,8 +167,16 @@ class Agent {
     return link;
   }
 
-  status(): object {
-    const { file, version, processes, receipts } = this.#parts;
+  /** Throws SallyportError with words. */
+  obey(order: Order): object {
+    const { owner, log } = this.#parts;
+    if (order.do === 'status') return this.#status();
+    log.info({ ...order }, 'the owner gave an order');
+    return obey(order, { owner, table: this.#link?.table });
+  }
+
+  #status(): object {
+    const { file, version, processes, receipts, owner, clock } = this.#parts;
     return describeStatus({
       state: file.current,
       version,
@@ -153,6 +184,8 @@ class Agent {
       link: this.#link,
       teardown: processes.method,
       receiptsWaiting: receipts.waiting,
+      owner,
+      clock,
     });
   }
 
@@ -178,7 +211,7 @@ class Agent {
   }
 
   #linkOptions(): LinkOptions {
-    const { file, key, version, clock, random, log, records, processes } = this.#parts;
+    const { file, key, version, clock, random, log, records, processes, owner } = this.#parts;
     const openScope = async (session: string): Promise<ProcessScope> => {
       const [scope] = await Promise.all([processes.openScope(session), records.add(session)]);
       return scope;
@@ -191,9 +224,11 @@ class Agent {
       random,
       log,
       ownAccount: ownAccount(),
+      owner,
       openScope,
       onEnded: (ended, endedAt) => {
         log.info({ ...ended }, 'a session ended');
+        owner.consent.forget(ended.session);
         return this.#report({ ...ended, device: file.current.deviceId, socketsLeft: 0 }, endedAt);
       },
       onWelcomed: (link, time) => this.#onWelcomed(link, time),

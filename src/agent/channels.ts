@@ -6,10 +6,12 @@ import { SallyportError } from '../core/errors.ts';
 import type { IncomingRequest } from '../link/served-session.ts';
 import type { Log } from '../platform/log.ts';
 import type { Pass } from '../wire/pass.ts';
+import type { Owner } from './owner/owner.ts';
 import { checkPass, type PassFacts } from './pass-check.ts';
 import { findAccount, type Account } from './services/account.ts';
 import { buildEnvironment } from './services/environment.ts';
 import { startExec } from './services/exec.ts';
+import { startFiles } from './services/files.ts';
 import type { RunningService, ServiceStart } from './services/service.ts';
 import { startExecInTerminal, startShell } from './services/shell.ts';
 import type { LiveChannel, Seat, SessionTable } from './session-table.ts';
@@ -18,6 +20,7 @@ export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' |
   readonly now: () => number;
   readonly table: SessionTable;
   readonly ownAccount: Account;
+  readonly owner: Owner;
   readonly log: Log;
 }
 
@@ -62,20 +65,59 @@ export async function openChannel(
     throw new SallyportError(answer.code, answer.title);
   }
   const { pass, params } = answer;
-  const seat = await table.enter(pass);
-  if (seat === undefined) {
-    throw new SallyportError('rate_limited', 'this device carries as many sessions or channels as it may', {
-      next: 'wait until some of them have ended',
-    });
+  const leave = await askOwner(request, { pass, params, facts });
+  try {
+    const seat = await table.enter(pass);
+    if (seat === undefined) {
+      throw new SallyportError('rate_limited', 'this device carries as many sessions or channels as it may', {
+        next: 'wait until some of them have ended',
+      });
+    }
+    await serve(request, { pass, params, seat, facts });
+  } finally {
+    leave();
   }
-  await serve(request, { pass, params, seat, facts });
 }
 
-interface Verified {
+interface Asking {
   readonly pass: Pass;
   readonly params: ChannelParams;
-  readonly seat: Seat;
   readonly facts: ChannelFacts;
+}
+
+interface Verified extends Asking {
+  readonly seat: Seat;
+}
+
+/** Whatever the pass says, what the device's owner refuses is refused. He may take a minute to say yes. */
+async function askOwner(request: IncomingRequest, { pass, params, facts }: Asking): Promise<() => void> {
+  const { owner, table, log } = facts;
+  const letGo = table.hold(pass.session);
+  let leave: (() => void) | undefined;
+  try {
+    const onWaiting = (): void => request.inform('consent');
+    leave = await owner.admit({ pass, params, now: facts.now(), signal: request.signal, onWaiting });
+    requireStillGood(pass, facts);
+    return leave;
+  } catch (error) {
+    leave?.();
+    const code = error instanceof SallyportError ? error.code : 'internal';
+    log.warn({ kind: params.kind, code }, 'a channel was refused');
+    throw error;
+  } finally {
+    letGo();
+  }
+}
+
+/** The wait may have outlived the pass, or what leased its session. */
+function requireStillGood(pass: Pass, { now, table }: ChannelFacts): void {
+  const at = now();
+  if (at > pass.startBy || at >= pass.mustEndAt) {
+    throw new SallyportError('pass_expired', 'the device said yes after the pass was to be used', {
+      next: 'try again',
+    });
+  }
+  if (!table.isLeased(pass)) throw new SallyportError('lease_stale', 'the session is not leased any more');
 }
 
 async function serve(request: IncomingRequest, { pass, params, seat, facts }: Verified): Promise<void> {

@@ -19,6 +19,7 @@ import type { Random } from '../platform/random.ts';
 import { serverKindCheck } from '../wire/tls-peer.ts';
 import { kindOf, openChannel } from './channels.ts';
 import { checkLease, checkWelcome, chooseVersion, type Welcomed } from './link-greeting.ts';
+import type { Owner } from './owner/owner.ts';
 import type { Account } from './services/account.ts';
 import type { ProcessScope } from './services/processes.ts';
 import { SessionTable, type EndedSession } from './session-table.ts';
@@ -33,6 +34,7 @@ export interface LinkOptions {
   readonly random: Random;
   readonly log: Log;
   readonly ownAccount: Account;
+  readonly owner: Owner;
   readonly openScope: (session: string) => Promise<ProcessScope>;
   /** A session of this link is torn down; `endedAt` by signed time, Unix ms. */
   readonly onEnded: (ended: EndedSession, endedAt: number) => Promise<void>;
@@ -114,6 +116,7 @@ export class AgentLink implements DialledLink {
       clock: options.clock,
       now: () => this.#now(),
       openScope: options.openScope,
+      maxSessionMs: () => options.owner.rules.maxSessionMs,
       onEnded: (ended) => options.onEnded(ended, this.#now()),
     });
     this.#served = serveLink(socket, (request) => this.#serve(request), {
@@ -226,7 +229,7 @@ export class AgentLink implements DialledLink {
 
   #channel(request: IncomingRequest, kind: string): Promise<void> {
     const { findPassKey } = this.#requireWelcome();
-    const { file, ownAccount, log } = this.#options;
+    const { file, ownAccount, owner, log } = this.#options;
     return openChannel(request, kind, {
       device: file.current.deviceId,
       linkNonce: this.#linkNonce,
@@ -235,6 +238,7 @@ export class AgentLink implements DialledLink {
       now: () => this.#now(),
       table: this.table,
       ownAccount,
+      owner,
       log,
     });
   }

@@ -1,14 +1,15 @@
-// The agent's unix socket, agent.sock (0600) in its state directory: one agent per directory, and its
-// status for the local owner. It answers every connection with one line of JSON and reads nothing, so
-// nobody can ask anything of the agent by it. It is the agent's only listener (R-001).
+// The agent's unix socket, agent.sock (0600) in its state directory: one agent per directory, and the
+// orders of the local owner (owner/orders.ts). A connection is one line of JSON each way, bounded in bytes
+// and time; nothing by it can open anything that a pass did not. It is the agent's only listener (R-001).
 
 import { randomBytes } from 'node:crypto';
 import { chmod, rename, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { SallyportError } from '../core/errors.ts';
+import { fromProblem, SallyportError, toProblem } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import { parseOrder, type Order } from './owner/orders.ts';
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL. */
 const socketPathMaxBytes = 103;
@@ -22,7 +23,7 @@ export function socketPath(dir: string): string {
 }
 
 /** Takes the directory for this process. Throws with words where another agent has it. */
-export async function claimSocket(dir: string, status: () => object): Promise<LocalSocket> {
+export async function claimSocket(dir: string, obey: (order: Order) => object): Promise<LocalSocket> {
   const path = socketPath(dir);
   if (Buffer.byteLength(path) > socketPathMaxBytes) {
     throw new SallyportError('invalid', `the path "${path}" is too long for a unix socket`, {
@@ -33,10 +34,9 @@ export async function claimSocket(dir: string, status: () => object): Promise<Lo
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    // A reader that leaves early is no fault of ours.
-    socket.on('error', () => socket.destroy());
-    socket.end(`${JSON.stringify(status())}\n`);
+    serve(socket, obey);
   });
+  server.maxConnections = limits.localConnectionsMax;
   await claim(server, dir);
   return {
     close: () =>
@@ -48,10 +48,59 @@ export async function claimSocket(dir: string, status: () => object): Promise<Lo
   };
 }
 
-/** What the agent of this directory says of itself; undefined when none runs. */
-export async function askStatus(dir: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const answer = await ask(socketPath(dir));
-  return answer === undefined ? undefined : parseJsonObject(answer);
+/** The answer of this directory's agent; undefined when none runs. Throws what it refused with. */
+export async function orderAgent(
+  dir: string,
+  order: Order,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const text = await ask(socketPath(dir), order);
+  if (text === undefined) return undefined;
+  const answer = parseJsonObject(text);
+  const refused = fromProblem(answer);
+  if (refused !== undefined) throw refused;
+  if (answer !== undefined) return answer;
+  throw new SallyportError('unavailable', 'the agent on this machine did not answer', { next: 'try again' });
+}
+
+/** One line in, one line out. */
+function serve(socket: Socket, obey: (order: Order) => object): void {
+  let request = '';
+  let isAnswered = false;
+  const answer = (said: object): void => {
+    isAnswered = true;
+    socket.end(`${JSON.stringify(said)}\n`);
+  };
+  socket.setEncoding('utf8');
+  socket.setTimeout(limits.localAnswerTimeoutMs, () => socket.destroy());
+  // A reader that leaves early is no fault of ours.
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk: string) => {
+    if (isAnswered) return;
+    request += chunk;
+    const end = request.indexOf('\n');
+    if (end < 0 && request.length <= limits.localRequestMaxBytes) return;
+    answer(
+      end < 0 || end > limits.localRequestMaxBytes
+        ? toProblem(notAnOrder())
+        : answerTo(request.slice(0, end), obey),
+    );
+  });
+}
+
+function answerTo(line: string, obey: (order: Order) => object): object {
+  const order = parseOrder(line);
+  if (order === undefined) return toProblem(notAnOrder());
+  try {
+    return obey(order);
+  } catch (error) {
+    return toProblem(error);
+  }
+}
+
+function notAnOrder(): SallyportError {
+  return new SallyportError('invalid', 'the agent does not know that order', {
+    next: 'use the same version of sallyport as the agent that runs',
+  });
 }
 
 async function claim(server: Server, dir: string): Promise<void> {
@@ -61,7 +110,7 @@ async function claim(server: Server, dir: string): Promise<void> {
   // it is asked, so that of two agents that start at once only one can take it for dead.
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
   await rename(path, aside).catch(ignoreMissing);
-  if ((await ask(aside)) !== undefined) {
+  if ((await ask(aside, { do: 'status' })) !== undefined) {
     await rename(aside, path);
     throw taken(dir);
   }
@@ -92,7 +141,7 @@ function listen(server: Server, path: string): Promise<boolean> {
 }
 
 /** Undefined when nobody listens. An agent too busy to answer still counts as living. */
-function ask(path: string): Promise<string | undefined> {
+function ask(path: string, order: Order): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ path });
     let answer = '';
@@ -101,9 +150,10 @@ function ask(path: string): Promise<string | undefined> {
     socket.setEncoding('utf8');
     socket.once('connect', () => {
       isConnected = true;
+      socket.write(`${JSON.stringify(order)}\n`);
     });
     socket.on('data', (chunk: string) => {
-      if (answer.length < limits.eventBodyMaxBytes) answer += chunk;
+      if (answer.length < limits.localAnswerMaxBytes) answer += chunk;
     });
     socket.on('error', () => socket.destroy());
     socket.once('close', () => resolve(isConnected ? answer : undefined));

@@ -32,6 +32,8 @@ export interface SessionTableOptions {
   /** Signed time, Unix ms. */
   readonly now: () => number;
   readonly openScope: (session: string) => Promise<ProcessScope>;
+  /** The longest session that the device's owner allows; asked at each look, since he may change it. */
+  readonly maxSessionMs?: () => number | undefined;
   /** Told once per session, with its processes gone or counted. */
   readonly onEnded: (ended: EndedSession) => Promise<void>;
 }
@@ -40,6 +42,7 @@ interface LiveSession {
   readonly id: string;
   readonly name: string;
   readonly target: string;
+  readonly kind: Pass['kind'];
   readonly startedAt: number;
   mustEndAt: number;
   readonly idleMs: number;
@@ -50,6 +53,18 @@ interface LiveSession {
   bytes: number;
   seenBytes: number;
   activeAt: number;
+}
+
+export interface SessionOverview {
+  readonly id: string;
+  readonly name: string;
+  readonly target: string;
+  readonly kind: Pass['kind'];
+  /** Unix ms, signed time. */
+  readonly startedAt: number;
+  readonly endsAt: number;
+  /** So far. */
+  readonly channelCount: number;
 }
 
 /** A place in a session, for one channel. */
@@ -69,6 +84,8 @@ export class SessionTable {
   /** Ended here, with the lease they stood under: refused until a lease says so too. */
   readonly #ended = new Map<string, number>();
   readonly #teardowns = new Set<Promise<void>>();
+  /** Sessions with verified passes that have not begun yet, and how many each. */
+  readonly #held = new Map<string, number>();
   #look: Timer | undefined;
   #isClosed = false;
 
@@ -76,8 +93,11 @@ export class SessionTable {
     this.#options = options;
   }
 
-  get sessions(): readonly Pick<LiveSession, 'id' | 'name' | 'target' | 'startedAt' | 'channelCount'>[] {
-    return [...this.#live.values()];
+  get sessions(): readonly SessionOverview[] {
+    return [...this.#live.values()].map((session) => ({
+      ...session,
+      endsAt: Math.min(session.mustEndAt, this.#ownerEndsAt(session)),
+    }));
   }
 
   isLeased(pass: Pass): boolean {
@@ -98,6 +118,19 @@ export class SessionTable {
     return window.use(n);
   }
 
+  /**
+   * Remembers the used numbers of a session that has not begun, while the device's owner is asked: a lease
+   * that comes meanwhile would forget them, and the same pass would be good again.
+   */
+  hold(session: string): () => void {
+    this.#held.set(session, (this.#held.get(session) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(session) ?? 0) - 1;
+      if (left > 0) this.#held.set(session, left);
+      else this.#held.delete(session);
+    };
+  }
+
   /** Takes a lease that was verified, and ends what it does not list. */
   acceptLease(lease: Lease): void {
     const { accepted, cut } = this.#book.accept(lease);
@@ -108,7 +141,8 @@ export class SessionTable {
       this.#ended.delete(session);
     }
     for (const session of this.#windows.keys()) {
-      if (!this.#live.has(session) && !this.#ended.has(session)) this.#windows.delete(session);
+      const isKnown = this.#live.has(session) || this.#ended.has(session) || this.#held.has(session);
+      if (!isKnown) this.#windows.delete(session);
     }
   }
 
@@ -158,6 +192,7 @@ export class SessionTable {
       id: pass.session,
       name: pass.name,
       target: pass.target,
+      kind: pass.kind,
       startedAt: now,
       mustEndAt: pass.mustEndAt,
       idleMs: pass.idleMs,
@@ -216,7 +251,12 @@ export class SessionTable {
         session.activeAt = now;
       }
       if (now >= session.mustEndAt) this.end(session.id, 'deadline');
+      else if (now >= this.#ownerEndsAt(session)) this.end(session.id, 'owner_limit');
       else if (now - session.activeAt >= session.idleMs) this.end(session.id, 'idle');
     }
+  }
+
+  #ownerEndsAt(session: LiveSession): number {
+    return session.startedAt + (this.#options.maxSessionMs?.() ?? Infinity);
   }
 }

@@ -3,7 +3,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { DialState } from '../link/reconnect.ts';
 import type { AgentLink } from './link.ts';
-import { askStatus } from './local-socket.ts';
+import { orderAgent } from './local-socket.ts';
+import type { Owner } from './owner/owner.ts';
+import type { Clock } from '../platform/clock.ts';
+import { noRules } from './owner/rules.ts';
 import type { Processes } from './services/processes.ts';
 import { defaultStateDir, loadState, type AgentState } from './state.ts';
 
@@ -20,10 +23,29 @@ export interface RunningStatus {
     readonly id: string;
     readonly name: string;
     readonly target: string;
+    readonly kind: string;
     /** RFC 3339, by the broker's time. */
     readonly startedAt: string;
+    readonly endsAt: string;
     readonly channels: number;
   }[];
+  /** Who waits for consent on this machine. */
+  readonly waiting: readonly {
+    readonly session: string;
+    readonly name: string;
+    readonly target: string;
+    readonly kind: string;
+    /** RFC 3339, by this machine's time. */
+    readonly since: string;
+    readonly until: string;
+  }[];
+  readonly owner: {
+    /** Whether an agent.yaml narrows what the broker may ask for. */
+    readonly hasRules: boolean;
+    readonly consent: 'required' | 'not_required';
+    /** How long consent given to all still lasts. */
+    readonly consentForMs: number;
+  };
 }
 
 export interface AgentStatus {
@@ -46,7 +68,7 @@ export async function agentStatus(
   const dir = options.state ?? defaultStateDir();
   const state = await loadState(dir);
   if (state === undefined) return { dir };
-  const running = await askStatus(dir);
+  const running = await orderAgent(dir, { do: 'status' });
   const { deviceId: id, name, broker, address, certificate } = state;
   const certificateNotAfter = new X509Certificate(certificate).validToDate.toISOString();
   return {
@@ -64,9 +86,12 @@ export function describeStatus(facts: {
   readonly link: AgentLink | undefined;
   readonly teardown: Processes['method'];
   readonly receiptsWaiting: number;
+  readonly owner: Owner;
+  readonly clock: Clock;
 }): RunningStatus {
-  const { dial, link, version, teardown, receiptsWaiting } = facts;
+  const { dial, link, version, teardown, receiptsWaiting, owner, clock } = facts;
   const error = dial.state === 'waiting' ? dial.error?.message : undefined;
+  const wallTime = (bootMs: number): string => new Date(clock.now() + bootMs - clock.bootMs()).toISOString();
   return {
     pid: process.pid,
     version,
@@ -78,9 +103,21 @@ export function describeStatus(facts: {
       id: session.id,
       name: session.name,
       target: session.target,
+      kind: session.kind,
       startedAt: new Date(session.startedAt).toISOString(),
+      endsAt: new Date(session.endsAt).toISOString(),
       channels: session.channelCount,
     })),
+    waiting: owner.consent.waiting.map(({ since, until, ...about }) => ({
+      ...about,
+      since: wallTime(since),
+      until: wallTime(until),
+    })),
+    owner: {
+      hasRules: owner.rules !== noRules,
+      consent: owner.rules.isConsentRequired ? 'required' : 'not_required',
+      consentForMs: Math.round(owner.consent.openForMs),
+    },
   };
 }
 

@@ -31,7 +31,7 @@ const words: Readonly<Record<EndReason, string>> = {
   approver: 'an approval was withdrawn',
   posture: 'the device no longer meets the required posture',
   operator_gone: "the operator's connection was lost",
-  device_gone: "the device's link was lost",
+  device_gone: "the device's link was lost, or the device ended it",
   recorder: 'the recording could not be stored',
   audit: 'the audit log could not be written',
   budget: 'its budget was used up',

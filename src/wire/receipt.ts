@@ -20,7 +20,11 @@ export interface Receipt {
     | 'link_lost'
     | 'idle'
     | 'agent_stopped'
-    | 'agent_restarted';
+    | 'agent_restarted'
+    /** The device's owner typed `agent cut`, or his new rules no longer allow it. */
+    | 'owner_cut'
+    /** The longest session that the device's owner allows. */
+    | 'owner_limit';
   /** The device's own clock by signed time, Unix ms. */
   readonly endedAt: number;
 }
@@ -39,6 +43,8 @@ const causes: ReadonlySet<unknown> = new Set<Receipt['cause']>([
   'idle',
   'agent_stopped',
   'agent_restarted',
+  'owner_cut',
+  'owner_limit',
 ]);
 
 export function readReceipt(fields: Fields): Receipt | undefined {

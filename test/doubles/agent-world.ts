@@ -53,6 +53,10 @@ export interface OpenChanges {
   readonly params?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly withoutOpen?: boolean;
+  /** The agent said that its answer will take longer. */
+  readonly onWaiting?: (wait: string) => void;
+  /** The operator leaves. */
+  readonly signal?: AbortSignal;
 }
 
 export interface AgentWorld {
@@ -299,6 +303,8 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
             'sallyport-params': Buffer.from(changes.params ?? text).toString('base64url'),
             ...changes.headers,
           },
+          ...(changes.onWaiting === undefined ? {} : { onWaiting: changes.onWaiting }),
+          ...(changes.signal === undefined ? {} : { signal: changes.signal }),
         });
       },
     };

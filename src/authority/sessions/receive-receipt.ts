@@ -27,7 +27,7 @@ export async function receiveReceipt(
   }
   // The device ended it first: by its own clock, or because its link went away.
   if (isLive(stored.value.state)) {
-    await endSession(ctx, { session: id, reason: reasonOf(receipt), by: { kind: 'device', id: caller.id } });
+    await endSession(ctx, { session: id, by: { kind: 'device', id: caller.id }, ...endOf(receipt) });
   }
   // A cut reaches the device before it is written, so the receipt may be here before the end is.
   await ctx.sessions.whenRecorded(id);
@@ -58,20 +58,24 @@ async function readSigned(ctx: AuthorityContext, caller: Caller, statement: stri
   return receipt;
 }
 
-function reasonOf(receipt: Receipt): EndReason {
+function endOf(receipt: Receipt): { readonly reason: EndReason; readonly detail?: string } {
   switch (receipt.cause) {
     case 'finished':
-      return 'exit';
+      return { reason: 'exit' };
     case 'idle':
-      return 'idle';
+      return { reason: 'idle' };
     case 'deadline':
-      return 'deadline';
+      return { reason: 'deadline' };
     case 'not_leased':
     case 'lease_expired':
     case 'link_lost':
     case 'agent_stopped':
     case 'agent_restarted':
-      return 'device_gone';
+      return { reason: 'device_gone' };
+    case 'owner_cut':
+      return { reason: 'device_gone', detail: 'cut on the device by its owner' };
+    case 'owner_limit':
+      return { reason: 'deadline', detail: "the longest session that the device's owner allows" };
     default:
       return receipt.cause satisfies never;
   }

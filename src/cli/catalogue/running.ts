@@ -94,8 +94,16 @@ export const running: readonly CommandSpec[] = [
   {
     path: 'agent run',
     summary: 'dial out to the broker and serve what it was asked to, until stopped',
-    flags: [state],
-    examples: ['sallyport agent run'],
+    flags: [
+      state,
+      {
+        name: 'config',
+        value: 'FILE',
+        summary: "the owner's rules (default agent.yaml in the state directory)",
+        completes: 'file',
+      },
+    ],
+    examples: ['sallyport agent run', 'sallyport agent run --config /etc/sallyport/agent.yaml'],
     load: () => import('../commands/agent/run.ts'),
   },
   {
@@ -104,5 +112,33 @@ export const running: readonly CommandSpec[] = [
     flags: [state],
     examples: ['sallyport agent status'],
     load: () => import('../commands/agent/status.ts'),
+  },
+  {
+    path: 'agent allow',
+    summary: 'on the device: let sessions in for a while, where its owner requires consent',
+    args: [{ name: 'for', optional: true }],
+    flags: [
+      { name: 'session', value: 'SESSION', summary: 'only this one, as "agent status" shows it' },
+      { name: 'nobody', summary: 'take the consent back; who is in stays in' },
+      state,
+    ],
+    examples: ['sallyport agent allow 30m', 'sallyport agent allow --session ses_…'],
+    load: () => import('../commands/agent/allow.ts'),
+  },
+  {
+    path: 'agent cut',
+    summary: 'on the device: end a session at once, or all of them',
+    args: [{ name: 'session', optional: true }],
+    flags: [{ name: 'all', summary: 'every session, and take consent back' }, state],
+    examples: ['sallyport agent cut ses_…', 'sallyport agent cut --all'],
+    load: () => import('../commands/agent/cut.ts'),
+  },
+  {
+    path: 'agent files-server',
+    isHidden: true,
+    summary: 'one files channel; the agent starts it',
+    flags: [{ name: 'params', value: 'JSON', required: true, summary: 'what the pass bound' }],
+    examples: [],
+    load: () => import('../commands/agent/files-server.ts'),
   },
 ];

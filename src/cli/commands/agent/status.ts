@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { agentStatus, type AgentStatus } from '../../../agent/status.ts';
+import { formatDuration } from '../../../core/duration.ts';
 import { exitStatus } from '../../../core/errors.ts';
 import { printable } from '../../../core/printable.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
@@ -37,10 +38,26 @@ function show({ dir, device, running }: AgentStatus): void {
     ['why', running?.error],
     ['ends sessions by', running?.teardown.replace('_', ' ')],
     ['receipts waiting', running === undefined ? undefined : String(running.receiptsWaiting)],
+    ["owner's rules", running === undefined ? undefined : running.owner.hasRules ? 'agent.yaml' : 'none'],
+    ['consent', running === undefined ? undefined : consentWords(running.owner)],
     ['sessions', running === undefined ? undefined : String(running.sessions.length)],
   ]);
-  for (const session of running?.sessions ?? []) {
-    print(`  ${printable(session.id)}  ${printable(session.name)}  since ${printable(session.startedAt)}`);
+  for (const { id, name, target, kind, startedAt, endsAt } of running?.sessions ?? []) {
+    print(
+      `  ${[id, name, kind, target].map((text) => printable(text)).join('  ')}  since ${startedAt}  until ${endsAt}`,
+    );
   }
+  for (const { session, name, target, kind, until } of running?.waiting ?? []) {
+    print(
+      `  ${[session, name, kind, target].map((text) => printable(text)).join('  ')}  waits for consent until ${until}`,
+    );
+  }
+  const [first] = running?.waiting ?? [];
+  if (first !== undefined) print(`next: sallyport agent allow --session ${printable(first.session)}`);
   if (running === undefined) print('next: sallyport agent run');
+}
+
+function consentWords({ consent, consentForMs }: NonNullable<AgentStatus['running']>['owner']): string {
+  if (consent === 'not_required') return 'not required';
+  return consentForMs > 0 ? `given for ${formatDuration(consentForMs)}` : 'required, and not given';
 }

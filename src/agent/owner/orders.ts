@@ -1,0 +1,35 @@
+// What the local owner may order over the agent's unix socket: one line of JSON a request. Strict, since
+// what half understands an order does half of it. Pure.
+
+import { limits } from '../../core/limits.ts';
+import { parseId } from '../../core/ids.ts';
+import { parseJsonObject } from '../../core/json.ts';
+
+export type Order =
+  | { readonly do: 'status' }
+  /** Consent: for everybody who opens within this time, or for one session. */
+  | { readonly do: 'allow'; readonly forMs: number; readonly session?: string }
+  /** No more consent. */
+  | { readonly do: 'allow_nobody' }
+  /** Ends one session, or all. */
+  | { readonly do: 'cut'; readonly session?: string };
+
+/** Undefined when the line is no order. */
+export function parseOrder(line: string): Order | undefined {
+  const fields = parseJsonObject(line);
+  if (fields === undefined) return undefined;
+  const { do: verb, forMs, session, ...stray } = fields;
+  if (Object.keys(stray).length > 0) return undefined;
+  const one = typeof session === 'string' ? parseId('ses', session) : undefined;
+  if (session !== undefined && one === undefined) return undefined;
+  const about = one === undefined ? {} : { session: one };
+  if (verb === 'allow') {
+    const isTime =
+      typeof forMs === 'number' && Number.isInteger(forMs) && forMs > 0 && forMs <= limits.consentMaxMs;
+    return isTime ? { do: 'allow', forMs, ...about } : undefined;
+  }
+  if (forMs !== undefined) return undefined;
+  if (verb === 'cut') return { do: 'cut', ...about };
+  if (session !== undefined) return undefined;
+  return verb === 'status' || verb === 'allow_nobody' ? { do: verb } : undefined;
+}
