@@ -58,7 +58,7 @@ function wantedOf(spec: CommandSpec, args: readonly string[], typed: string): Wa
   if (typed.startsWith('-')) return flags.map(({ name, summary }) => ({ word: `--${name}`, about: summary }));
   const position = countWords(flags, args);
   const specs = spec.args ?? [];
-  const arg = specs[position] ?? (specs.at(-1)?.many === true ? specs.at(-1) : undefined);
+  const arg = specs[position] ?? (specs.some(({ many }) => many === true) ? specs.at(-1) : undefined);
   if (arg !== undefined) return asFixed(arg.completes);
   return spec.rest === undefined ? [] : [{ word: '--', about: 'the command follows' }];
 }

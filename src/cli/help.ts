@@ -10,6 +10,8 @@ export function commandHelp(spec: CommandSpec): string {
   if (own.length > 0) sections.push(`flags:\n${columns(own.map(flagRow))}`);
   sections.push(`common flags:\n${columns(commonFlags.map(flagRow))}`);
   sections.push(`examples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`);
+  const notes = spec.notes ?? [];
+  if (notes.length > 0) sections.push(`notes:\n${notes.map((line) => `  ${line}`).join('\n')}`);
   return `${sections.join('\n\n')}\n`;
 }
 

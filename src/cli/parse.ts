@@ -72,8 +72,11 @@ function readValue(
 function readWords(spec: CommandSpec, words: readonly string[], rest: readonly string[]): Options {
   const options: Record<string, OptionValue> = {};
   const left = [...words];
-  for (const arg of spec.args ?? []) {
-    const taken = arg.many === true ? left.splice(0) : left.splice(0, 1);
+  const args = spec.args ?? [];
+  for (const [at, arg] of args.entries()) {
+    // "SRC… DST": what comes behind gets its word first.
+    const later = args.length - at - 1;
+    const taken = left.splice(0, arg.many === true ? Math.max(left.length - later, 1) : 1);
     if (taken.length === 0 && arg.optional !== true) {
       throw invalid(`${arg.name.toUpperCase()} is missing`, usageHint(spec));
     }

@@ -39,6 +39,8 @@ export interface CommandSpec {
   readonly rest?: string;
   readonly flags?: readonly FlagSpec[];
   readonly examples: readonly string[];
+  /** What a person would not guess, one thing a line. */
+  readonly notes?: readonly string[];
   /** exec and shell: what would be exit status 1 is 255, as with ssh. */
   readonly isTransport?: boolean;
   /** Started by other commands, not by people: neither help nor completion shows it. */
