@@ -229,7 +229,7 @@ class Agent {
       onEnded: (ended, endedAt) => {
         log.info({ ...ended }, 'a session ended');
         owner.consent.forget(ended.session);
-        return this.#report({ ...ended, device: file.current.deviceId, socketsLeft: 0 }, endedAt);
+        return this.#report({ ...ended, device: file.current.deviceId }, endedAt);
       },
       onWelcomed: (link, time) => this.#onWelcomed(link, time),
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),

@@ -10,23 +10,27 @@ import type { Owner } from './owner/owner.ts';
 import { checkPass, type PassFacts } from './pass-check.ts';
 import { findAccount, type Account } from './services/account.ts';
 import { buildEnvironment } from './services/environment.ts';
+import type { BrokerPlace, DialOptions } from './services/dial.ts';
 import { startExec } from './services/exec.ts';
 import { startFiles } from './services/files.ts';
 import type { RunningService, ServiceStart } from './services/service.ts';
 import { startExecInTerminal, startShell } from './services/shell.ts';
+import { startTcp } from './services/tcp.ts';
 import type { LiveChannel, Seat, SessionTable } from './session-table.ts';
 
 export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' | 'now'> {
   readonly now: () => number;
   readonly table: SessionTable;
   readonly ownAccount: Account;
+  /** Where no forward goes. */
+  readonly broker: BrokerPlace;
   readonly owner: Owner;
   readonly log: Log;
 }
 
 const pathPrefix = '/channels/';
 /** The kinds that this agent has a service for. */
-const offeredKinds: ReadonlySet<string> = new Set<ServedKind>(['shell', 'exec']);
+const offeredKinds: ReadonlySet<string> = new Set<ServedKind>(['shell', 'exec', 'tcp']);
 
 /** The kind that a path asks for; undefined for any other path. */
 export function kindOf(path: string): string | undefined {
@@ -42,7 +46,7 @@ export async function openChannel(
   // Before the pass is looked at: a kind without a service here must not use up a number.
   if (!offeredKinds.has(kind)) {
     throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
-      next: 'it serves shell and exec',
+      next: 'it serves shell, exec and tcp',
     });
   }
   const { table, log } = facts;
@@ -123,9 +127,11 @@ function requireStillGood(pass: Pass, { now, table }: ChannelFacts): void {
 async function serve(request: IncomingRequest, { pass, params, seat, facts }: Verified): Promise<void> {
   const account = await findAccount(userOf(params), facts.ownAccount);
   const env = buildEnvironment({ account, params, pass });
-  const service = await start(params, { account, env, scope: seat.scope });
+  const { scope, sockets } = seat;
+  const { broker } = facts;
+  const service = await start(params, { account, env, scope, broker, sockets, signal: request.signal });
   // INVARIANT: from here on every way out hangs the service up, or has joined it.
-  const stream = request.accept();
+  const stream = request.accept(service.answerHeaders);
   const channel: LiveChannel = {
     get isOver() {
       return service.hasEnded;
@@ -147,7 +153,7 @@ async function serve(request: IncomingRequest, { pass, params, seat, facts }: Ve
   }
 }
 
-function start(params: ChannelParams, how: ServiceStart): Promise<RunningService> {
+function start(params: ChannelParams, how: ServiceStart & DialOptions): Promise<RunningService> {
   switch (params.kind) {
     case 'shell':
       return startShell(params, how);
@@ -155,10 +161,11 @@ function start(params: ChannelParams, how: ServiceStart): Promise<RunningService
       return params.pty === undefined
         ? startExec(params, how)
         : startExecInTerminal({ ...params, pty: params.pty }, how);
-    case 'files':
     case 'tcp':
+      return startTcp(params, how);
+    case 'files':
       throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
-        next: 'it serves shell and exec',
+        next: 'it serves shell, exec and tcp',
       });
     default:
       return params satisfies never;

@@ -21,6 +21,7 @@ import { kindOf, openChannel } from './channels.ts';
 import { checkLease, checkWelcome, chooseVersion, type Welcomed } from './link-greeting.ts';
 import type { Owner } from './owner/owner.ts';
 import type { Account } from './services/account.ts';
+import type { BrokerPlace } from './services/dial.ts';
 import type { ProcessScope } from './services/processes.ts';
 import { SessionTable, type EndedSession } from './session-table.ts';
 import { timeAt, type SignedTime } from './signed-time.ts';
@@ -105,12 +106,14 @@ export class AgentLink implements DialledLink {
   readonly #options: LinkOptions;
   readonly #served: ServedSession;
   readonly #linkNonce: string;
+  readonly #broker: BrokerPlace;
   #helloAt: number | undefined;
   #welcomed: Welcomed | undefined;
   #isWelcoming = false;
 
   constructor(socket: TLSSocket, options: LinkOptions) {
     this.#options = options;
+    this.#broker = { ...parseAddress(options.file.current.address), address: socket.remoteAddress };
     this.#linkNonce = Buffer.from(options.random.bytes(nonceBytes)).toString('base64url');
     this.table = new SessionTable({
       clock: options.clock,
@@ -238,6 +241,7 @@ export class AgentLink implements DialledLink {
       now: () => this.#now(),
       table: this.table,
       ownAccount,
+      broker: this.#broker,
       owner,
       log,
     });

@@ -101,7 +101,14 @@ test('a lease that does not list a session cuts it: bytes at once, then processe
   await settle();
   assert.deepEqual(world.terminated, ['ses_a']);
   assert.deepEqual(world.ended, [
-    { method: 'cgroup', processesLeft: 0, session: 'ses_a', channels: 1, cause: 'not_leased' },
+    {
+      method: 'cgroup',
+      processesLeft: 0,
+      session: 'ses_a',
+      channels: 1,
+      socketsLeft: 0,
+      cause: 'not_leased',
+    },
   ]);
 });
 

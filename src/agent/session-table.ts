@@ -9,6 +9,7 @@ import type { Pass } from '../wire/pass.ts';
 import type { Receipt } from '../wire/receipt.ts';
 import { LeaseBook } from './lease-book.ts';
 import { ReplayWindow } from './replay-window.ts';
+import { OpenSockets } from './services/open-sockets.ts';
 import type { ProcessScope, Teardown } from './services/processes.ts';
 
 /** A channel as its session sees it. */
@@ -24,6 +25,7 @@ export type EndCause = Exclude<Receipt['cause'], 'agent_restarted'>;
 export interface EndedSession extends Teardown {
   readonly session: string;
   readonly channels: number;
+  readonly socketsLeft: number;
   readonly cause: EndCause;
 }
 
@@ -47,6 +49,7 @@ interface LiveSession {
   mustEndAt: number;
   readonly idleMs: number;
   readonly scope: Promise<ProcessScope>;
+  readonly sockets: OpenSockets;
   readonly channels: Set<LiveChannel>;
   channelCount: number;
   /** Payload bytes either way; compared at each look, so that no byte has to ask a clock. */
@@ -70,6 +73,7 @@ export interface SessionOverview {
 /** A place in a session, for one channel. */
 export interface Seat {
   readonly scope: ProcessScope;
+  readonly sockets: OpenSockets;
   countBytes(count: number): void;
   /** Adds the running channel; false when the session has ended meanwhile. */
   take(channel: LiveChannel): boolean;
@@ -174,6 +178,7 @@ export class SessionTable {
     const isFinished = isOver && (cause === 'not_leased' || cause === 'lease_expired');
     const error = new Error(`the session has ended: ${cause}`);
     for (const channel of session.channels) channel.abort(error);
+    session.sockets.destroyAll(error);
     const teardown = this.#tearDown(session, isFinished ? 'finished' : cause);
     this.#teardowns.add(teardown);
     void teardown.finally(() => this.#teardowns.delete(teardown));
@@ -197,6 +202,7 @@ export class SessionTable {
       mustEndAt: pass.mustEndAt,
       idleMs: pass.idleMs,
       scope: this.#options.openScope(pass.session),
+      sockets: new OpenSockets(),
       channels: new Set(),
       channelCount: 0,
       bytes: 0,
@@ -211,6 +217,7 @@ export class SessionTable {
   #seat(session: LiveSession, scope: ProcessScope): Seat {
     return {
       scope,
+      sockets: session.sockets,
       countBytes: (count) => {
         session.bytes += count;
       },
@@ -232,7 +239,9 @@ export class SessionTable {
     await new Promise((resolve) => setImmediate(resolve));
     const scope = await session.scope.catch(() => undefined);
     const teardown = (await scope?.terminate()) ?? { method: 'nothing_started', processesLeft: 0 };
-    await this.#options.onEnded({ ...teardown, session: session.id, channels: session.channelCount, cause });
+    const socketsLeft = await session.sockets.left();
+    const { id, channelCount: channels } = session;
+    await this.#options.onEnded({ ...teardown, session: id, channels, socketsLeft, cause });
   }
 
   #lookLater(): void {

@@ -18,9 +18,11 @@ export function socketStream(socket: Duplex): ByteStream {
   });
 }
 
-// A plain destroy() sends FIN, which the peer cannot tell from a clean end: over TCP an abort is RST.
-// A unix socket has no such signal; there the reader sees an end.
-function abortSocket(socket: Duplex, error: Error): void {
+/**
+ * A plain destroy() sends FIN, which the peer cannot tell from a clean end: over TCP an abort is RST.
+ * A unix socket has no such signal; there the reader sees an end.
+ */
+export function abortSocket(socket: Duplex, error: Error): void {
   if (socket instanceof Socket && isTcp(socket) && !isShuttingDown(socket)) socket.resetAndDestroy();
   else socket.destroy(error);
 }

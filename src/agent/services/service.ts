@@ -13,6 +13,8 @@ export interface ServiceStart {
 }
 
 export interface RunningService {
+  /** What the yes says besides. */
+  readonly answerHeaders?: Readonly<Record<string, string>>;
   /**
    * Joins it to the channel; `onBytes` is told of every payload, either way. Resolves when the process has
    * ended and the channel is closed. Called once.
