@@ -3,6 +3,7 @@
 // frame is looked into. What the operator sends meanwhile waits in his own stream's window.
 
 import type { ComeBack } from '../core/backoff.ts';
+import { isPeer } from '../core/destination.ts';
 import { SallyportError, type ErrorCode } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
@@ -112,8 +113,13 @@ export class Channels {
       seat?.leave(!request.signal.aborted);
       throw error;
     }
-    const end = endOf(await this.#join(request.accept(), answer.stream, seat));
-    report(end);
+    const peer = answer.headers['sallyport-peer'];
+    const told = isPeer(peer) ? { peer } : {};
+    const { clock } = this.#options;
+    const openedAt = clock.bootMs();
+    const operatorEnd = request.accept(isPeer(peer) ? { 'sallyport-peer': peer } : {});
+    const end = endOf(await this.#join(operatorEnd, answer.stream, seat));
+    report({ ...end, ...told, durationMs: Math.round(clock.bootMs() - openedAt) });
     seat.leave(end.ended === 'clean');
   }
 

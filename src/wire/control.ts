@@ -102,6 +102,10 @@ export interface ChannelClosedBody {
   readonly exit?: { readonly code?: number; readonly signal?: string };
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** tcp: "ip:port", the address that the agent says it dialled. */
+  readonly peer?: string;
+  /** From the agent's yes to the end; absent when there was none. */
+  readonly durationMs?: number;
 }
 
 /**

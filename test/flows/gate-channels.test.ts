@@ -45,12 +45,44 @@ void test('a channel is asked for, opened with the pass, joined, and its exit re
   assert.equal(asked?.['remoteAddress'], '127.0.0.1');
   await operator.client.close();
   await world.authority.until(() => world.authority.toldOf('/gate/sessions/ended').length > 0);
-  assert.deepEqual(world.authority.toldOf('/gate/channels/closed'), [
-    { session: sessionId(1), n: 7, ended: 'clean', exit: { code: 0 }, bytesUp: 5, bytesDown: 5 },
-  ]);
+  const [{ durationMs, ...closed } = {}] = world.authority.toldOf('/gate/channels/closed');
+  assert.deepEqual(closed, {
+    session: sessionId(1),
+    n: 7,
+    ended: 'clean',
+    exit: { code: 0 },
+    bytesUp: 5,
+    bytesDown: 5,
+  });
+  assert.equal(typeof durationMs, 'number');
   assert.deepEqual(world.authority.toldOf('/gate/sessions/ended'), [
     { session: sessionId(1), reason: 'exit' },
   ]);
+});
+
+void test('the address that a forward ended up at is told to the operator and reported, if it is one', async (t) => {
+  const world = await startGate(t);
+  const peers = ['192.0.2.7:443', '[2001:db8::7]:443', 'db.example:443, and more'];
+  let n = 0;
+  const agent = await world.agent({
+    onRequest(request) {
+      if (!request.path.startsWith('/channels/')) return false;
+      echo(request.accept({ 'sallyport-peer': peers[n++] ?? '' }));
+      return true;
+    },
+  });
+  world.allow(agent.link);
+  const operator = await world.operator();
+  for (const peer of [...peers.slice(0, 2), undefined]) {
+    const answer = await operator.open(sessionId(1));
+    assert.equal(answer.headers['sallyport-peer'], peer);
+    const end = collect(answer.stream);
+    answer.stream.endClean();
+    await end;
+  }
+  await world.authority.until(() => world.authority.toldOf('/gate/channels/closed').length === 3);
+  const reported = world.authority.toldOf('/gate/channels/closed').map((body) => body['peer']);
+  assert.deepEqual(reported, [...peers.slice(0, 2), undefined]);
 });
 
 void test('a denied open sends zero bytes to the agent, and the words are the authority’s', async (t) => {

@@ -1,5 +1,7 @@
-// Use-case: a gate reports the end of a channel: bytes and exit go on the session and on the log.
+// Use-case: a gate reports the end of a channel: bytes, exit and where a forward ended up go
+// on the session and on the log.
 
+import { isPeer } from '../../core/destination.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
 import type { Session } from '../../core/session-record.ts';
@@ -42,6 +44,8 @@ function closed(session: Session, gate: string, body: ChannelClosedBody): EventD
       n: body.n,
       bytesUp: body.bytesUp,
       bytesDown: body.bytesDown,
+      ...(isPeer(body.peer) ? { peer: body.peer } : {}),
+      ...(body.durationMs === undefined ? {} : { durationMs: body.durationMs }),
       ...(body.exit?.code === undefined ? {} : { exitCode: body.exit.code }),
       ...(body.exit?.signal === undefined ? {} : { exitSignal: body.exit.signal }),
     },

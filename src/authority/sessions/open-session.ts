@@ -220,7 +220,12 @@ function newSession(ctx: AuthorityContext, { wanted, destination, allow, link, f
     sourceIp: wanted.caller.sourceIp,
     idleMs: obligations.idleMs,
     createdAt: now,
-    startBy: now + limits.startWithinMs,
+    // A forward waits for somebody to connect to it: that is idle time, not a start that failed.
+    startBy:
+      now +
+      (wanted.params.kind === 'tcp'
+        ? Math.max(limits.startWithinMs, obligations.idleMs)
+        : limits.startWithinMs),
     mustEndAt: Math.min(
       now + lifeMs,
       wanted.caller.notAfter,

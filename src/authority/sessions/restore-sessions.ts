@@ -22,9 +22,15 @@ export async function restoreSessions(ctx: AuthorityContext): Promise<void> {
 
 /** Wires the timers of live sessions to their ends. */
 export function endOnExpiry(ctx: AuthorityContext): void {
-  ctx.sessions.onExpiry((session) => {
-    endSession(ctx, { session, reason: 'deadline', by: { kind: 'system', id: 'authority' } }).catch(
-      (error: unknown) => ctx.log.error({ err: error, session }, 'could not record the end of a session'),
+  ctx.sessions.onExpiry((session, expiry) => {
+    const detail = expiry === 'start' ? { detail: 'nothing was opened in it' } : {};
+    endSession(ctx, {
+      session,
+      reason: 'deadline',
+      by: { kind: 'system', id: 'authority' },
+      ...detail,
+    }).catch((error: unknown) =>
+      ctx.log.error({ err: error, session }, 'could not record the end of a session'),
     );
   });
 }
