@@ -16,7 +16,7 @@ import {
   type Exit,
   type FrameType,
 } from '../../src/wire/frames.ts';
-import { readOpen } from '../../src/wire/pass.ts';
+import { readOpen, type Open } from '../../src/wire/pass.ts';
 import { jsonHash, keyId, verifyStatement } from '../../src/wire/signed.ts';
 import type { FakeBroker } from './fake-broker.ts';
 
@@ -70,7 +70,7 @@ export function acceptChannel(
   onFrame: (frame: Frame, device: DeviceEnd) => void,
   onEnd: (how: 'clean' | 'cut') => void = () => undefined,
 ): DeviceEnd {
-  const params = checkOpen(request);
+  const { params } = checkOpen(request);
   const stream = request.accept();
   const device: DeviceEnd = {
     params,
@@ -94,7 +94,10 @@ export function acceptChannel(
 }
 
 /** The checks of an agent that concern the operator's own statement. */
-function checkOpen(request: IncomingRequest): ChannelParams {
+export function checkOpen(
+  request: IncomingRequest,
+  target = 'pump-7',
+): { readonly params: ChannelParams; readonly open: Open } {
   const text = (name: string): string => String(request.headers[name]);
   assert.equal(text('sallyport-version'), '1');
   assert.equal(text('sallyport-session'), sessionId);
@@ -113,9 +116,9 @@ function checkOpen(request: IncomingRequest): ChannelParams {
   if (open === undefined) throw new SallyportError('open_signature', 'the open does not verify');
   assert.equal(open.session, sessionId);
   assert.equal(open.kind, params.kind);
-  assert.equal(open.target, 'pump-7');
+  assert.equal(open.target, target);
   assert.equal(open.linkNonce, linkNonce);
   assert.equal(open.paramsHash, jsonHash(paramsToJson(params)));
   assert.equal(request.path, `/channels/${params.kind}`);
-  return params;
+  return { params, open };
 }

@@ -55,6 +55,22 @@ export const daily: readonly CommandSpec[] = [
     load: () => import('../commands/exec.ts'),
   },
   {
+    path: 'forward',
+    summary: 'a port here that is a service of a device, or what the device reaches',
+    args: [target],
+    flags: [
+      { name: 'listen', value: '[HOST:]PORT', summary: 'where to listen here (127.0.0.1, any free port)' },
+      { name: 'to', value: 'HOST:PORT', summary: 'where to from the device, for a device as target' },
+      shortest,
+    ],
+    examples: [
+      'sallyport forward pump-7/db --listen 15432',
+      'sallyport forward pump-7 --to 192.168.1.20:443 --for 1h',
+    ],
+    isTransport: true,
+    load: () => import('../commands/forward.ts'),
+  },
+  {
     path: 'sessions ls',
     summary: 'live sessions: your own, or everybody’s for administrators',
     flags: [

@@ -3,23 +3,19 @@
 // itself. Shared by shell and exec.
 
 import { constants } from 'node:os';
-import type { SessionView } from '../../api/sessions.ts';
-import { describeEndReason } from '../../core/end-reason.ts';
-import { exitStatus, SallyportError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { exitStatus } from '../../core/errors.ts';
 import type { Exit } from '../../wire/frames.ts';
-import { call } from '../api.ts';
 import type { SignIn } from '../profile.ts';
 import { escapeHelp, readEscapes, type EscapeState } from './escape.ts';
-import { Exchange, type ChannelEnd } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import type { OpenedChannel } from './open-channel.ts';
+import { explainEnd } from './session-end.ts';
 import { makeRaw, terminalSize, type RawTerminal } from './terminal.ts';
 
 /** A second Ctrl-C within this time means "at once". */
 const secondInterruptMs = 2_000;
-/** How long the reason of a cut is asked for: it may be written a moment after the cut itself. */
-const askReasonMs = 3_000;
-const askReasonEveryMs = 100;
+/** A device that ended the session itself says so within this time; then the connection is let go. */
+const keepForReasonMs = 1_000;
 
 export interface ChannelUse {
   /** A remote terminal is shown: raw keys, resizes, escapes. Otherwise plain streams. */
@@ -45,14 +41,20 @@ export async function runChannel(me: SignIn, channel: OpenedChannel, use: Channe
   const end = await exchange.ended;
   terminal?.restore({ wasCut: end.how === 'cut' });
   process.stdin.pause();
-  channel.close();
+  // With the connection goes the session, and with it a better reason that is on its way: the device's own.
+  const mayExplain = end.how === 'cut' && !left.signal.aborted;
+  if (!mayExplain) channel.close();
   if (end.how === 'exit') return statusOf(end.exit);
   if (signalled !== undefined) return 128 + constants.signals[signalled];
   if (left.signal.aborted) {
     process.stderr.write('sallyport: session ended from here\n');
     return exitStatus.transport;
   }
-  throw await explainCut(me, channel.session, end);
+  const closing = setTimeout(() => channel.close(), keepForReasonMs);
+  const explained = await explainEnd(me, channel.session, end.error);
+  clearTimeout(closing);
+  channel.close();
+  throw explained;
 }
 
 function attachTerminal(exchange: Exchange, leave: () => void): RawTerminal {
@@ -101,44 +103,4 @@ export function statusOf(exit: Exit): number {
   const numbers: Readonly<Record<string, number | undefined>> = constants.signals;
   const number = numbers[`SIG${exit.signal}`];
   return number === undefined ? exitStatus.transport : 128 + number;
-}
-
-/** Why it was cut, from the broker: the gate's reset of a stream carries no words. */
-async function explainCut(
-  me: SignIn,
-  session: SessionView,
-  end: ChannelEnd & { how: 'cut' },
-): Promise<SallyportError> {
-  const deadline = performance.now() + askReasonMs;
-  try {
-    for (;;) {
-      const seen = await call(
-        me,
-        'GET /v1/sessions/:id',
-        { params: { id: session.id } },
-        { timeoutMs: askReasonMs },
-      );
-      if (seen.endReason !== undefined) return endedError(seen, seen.endReason);
-      if (performance.now() > deadline) break;
-      await new Promise((resolve) => setTimeout(resolve, askReasonEveryMs));
-    }
-  } catch (error) {
-    if (!(error instanceof SallyportError)) throw error;
-    return new SallyportError(
-      'session_ended',
-      `session ended: the connection was lost, and the broker cannot be asked why (${printable(error.message)})`,
-      { next: 'sallyport doctor', cause: end.error },
-    );
-  }
-  return new SallyportError('session_ended', 'session ended: the connection was lost', {
-    next: `sallyport sessions show ${session.id}`,
-    cause: end.error,
-  });
-}
-
-function endedError(session: SessionView, reason: NonNullable<SessionView['endReason']>): SallyportError {
-  const detail = session.endDetail === undefined ? '' : `: ${session.endDetail}`;
-  return new SallyportError('session_ended', `session ended: ${describeEndReason(reason)}${detail}`, {
-    next: `sallyport sessions show ${session.id}`,
-  });
 }

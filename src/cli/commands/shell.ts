@@ -3,7 +3,8 @@
 import type { ShellParams } from '../../core/channel.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { localEnv } from '../channel/local-env.ts';
-import { openChannel, readTarget } from '../channel/open-channel.ts';
+import { openChannel } from '../channel/open-channel.ts';
+import { readTarget } from '../channel/open-session.ts';
 import { runChannel } from '../channel/run-channel.ts';
 import { localPty } from '../channel/terminal.ts';
 import { durationFlag } from '../moment.ts';

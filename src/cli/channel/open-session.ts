@@ -1,0 +1,232 @@
+// One session at the broker and one connection to its gate, for any number of channels: the session is
+// opened at the api while TLS to the gate's channel port is being set up, then each channel is one request
+// with an open of its own, signed here. No round trip more than that: start to exit of "exec -- true" is the
+// product's first impression, and a forward opens thousands.
+
+import { connect, type TLSSocket } from 'node:tls';
+import type { SessionOpened } from '../../api/sessions.ts';
+import { paramsToJson, type ChannelParams } from '../../core/channel.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { canonicalJson, type JsonObject } from '../../core/json.ts';
+import { limits } from '../../core/limits.ts';
+import { printable } from '../../core/printable.ts';
+import { formatTarget, parseTarget } from '../../core/target.ts';
+import { parseAddress, serverName } from '../../link/address.ts';
+import type { ByteStream } from '../../link/byte-stream.ts';
+import { readProblem, type ClientSession, type StartedRequest } from '../../link/client-session.ts';
+import { openChannelClient } from '../../link/session.ts';
+import { describeTlsFault } from '../../link/tls-fault.ts';
+import type { Open } from '../../wire/pass.ts';
+import { jsonHash, signStatement } from '../../wire/signed.ts';
+import { serverKindCheck } from '../../wire/tls-peer.ts';
+import { call } from '../api.ts';
+import type { SignIn } from '../profile.ts';
+
+const channelProtocol = 'sallyport-channel';
+const channelVersion = '1';
+
+export interface SessionRequest {
+  readonly target: string;
+  /** Of its channels. For a service of a device the broker says where it lies. */
+  readonly params: ChannelParams;
+  readonly forMs: number | undefined;
+  /** Called between the decision and the first channel. */
+  readonly onOpened?: (opened: SessionOpened) => void;
+}
+
+export interface OperatorSession {
+  readonly opened: SessionOpened;
+  /** As every channel asks, unless it is given others. */
+  readonly params: ChannelParams;
+  /** One more channel; nothing is waited for. Throws when the connection is gone. */
+  startChannel(params?: ChannelParams): StartedRequest;
+  /** One more channel, after the yes. Throws the broker's or the device's no. */
+  openChannel(params?: ChannelParams): Promise<ByteStream>;
+  /** The connection to the gate is over, and with it the session. */
+  readonly closed: Promise<unknown>;
+  /** Ends the connection; the session ends with it. */
+  readonly close: () => void;
+}
+
+export async function openSession(me: SignIn, request: SessionRequest): Promise<OperatorSession> {
+  const target = readTarget(request.target);
+  refuseLongParams(request.params);
+  const gate = connectToGate(me);
+  // Awaited below; a gate that fails first must not count as an unhandled rejection meanwhile.
+  gate.client.catch(() => undefined);
+  try {
+    const opened = await call(me, 'POST /v1/sessions', {
+      body: {
+        target,
+        params: { ...paramsToJson(request.params) },
+        ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
+      },
+    });
+    request.onOpened?.(opened);
+    const client = await gate.client;
+    const params = completed(request.params, opened);
+    const openings = new Openings(client, me, { target, opened, params });
+    return {
+      opened,
+      params,
+      startChannel: (own) => openings.start(own),
+      openChannel: (own) => openings.open(own),
+      closed: client.closed,
+      close: () => gate.socket.destroy(),
+    };
+  } catch (error) {
+    gate.socket.destroy();
+    throw error;
+  }
+}
+
+/** As policy knows it. Throws `invalid`. */
+export function readTarget(typed: string): string {
+  const target = parseTarget(typed);
+  if (target !== undefined) return formatTarget(target);
+  throw new SallyportError('invalid', `"${printable(typed, 60)}" is not a target`, {
+    next: 'write a device as "devices ls" shows it: lower-case letters, digits and hyphens',
+  });
+}
+
+/** What the broker's answer adds: the OS user that policy names, the place of a service. */
+function completed(params: ChannelParams, opened: SessionOpened): ChannelParams {
+  if (params.kind === 'tcp') return { ...params, ...opened.destination };
+  return opened.user === undefined ? params : { ...params, user: opened.user };
+}
+
+function refuseLongParams(params: ChannelParams): void {
+  const size = Buffer.byteLength(canonicalJson(paramsToJson(params)));
+  if (size <= limits.paramsMaxBytes) return;
+  throw new SallyportError(
+    'too_large',
+    `the command has ${size} bytes, more than the ${limits.paramsMaxBytes} that travel`,
+    {
+      next: 'send the long part by standard input: … | sallyport exec TARGET -- sh',
+    },
+  );
+}
+
+interface Openable {
+  readonly target: string;
+  readonly opened: SessionOpened;
+  readonly params: ChannelParams;
+}
+
+/** The channels of one session, numbered as they are asked for: the device takes no number twice. */
+class Openings {
+  readonly #client: ClientSession;
+  readonly #me: SignIn;
+  readonly #openable: Openable;
+  readonly #usual: EncodedParams;
+  #n = 0;
+  #isWaitTold = false;
+
+  constructor(client: ClientSession, me: SignIn, openable: Openable) {
+    this.#client = client;
+    this.#me = me;
+    this.#openable = openable;
+    this.#usual = encode(openable.params);
+  }
+
+  start(own?: ChannelParams): StartedRequest {
+    const { target, opened } = this.#openable;
+    const me = this.#me;
+    const params = own === undefined ? this.#usual : encode(own);
+    this.#n += 1;
+    const open: Open = {
+      session: opened.session.id,
+      n: this.#n,
+      kind: params.kind,
+      target,
+      paramsHash: params.hash,
+      linkNonce: opened.linkNonce,
+      spki: me.spki,
+    };
+    const signer = { kid: me.kid, privateKey: me.key };
+    return this.#client.start({
+      path: `/channels/${params.kind}`,
+      headers: {
+        'sallyport-version': channelVersion,
+        'sallyport-session': opened.session.id,
+        'sallyport-open': signStatement('open', open as unknown as JsonObject, signer),
+        'sallyport-params': params.header,
+      },
+      onWaiting: () => this.#tellWait(),
+    });
+  }
+
+  /** The owner of the device is asked on site, which takes as long as it takes him to get there. */
+  #tellWait(): void {
+    if (this.#isWaitTold) return;
+    this.#isWaitTold = true;
+    const device = printable(this.#openable.opened.session.device.name);
+    process.stderr.write(
+      `sallyport: waiting for consent on "${device}": somebody there types "sallyport agent allow 30m"\n`,
+    );
+  }
+
+  async open(own?: ChannelParams): Promise<ByteStream> {
+    const answer = await this.start(own).answer;
+    if (answer.status !== 200) throw await readProblem(answer);
+    return answer.stream;
+  }
+}
+
+interface EncodedParams {
+  readonly kind: ChannelParams['kind'];
+  readonly hash: string;
+  readonly header: string;
+}
+
+function encode(params: ChannelParams): EncodedParams {
+  const json = paramsToJson(params);
+  const header = Buffer.from(canonicalJson(json)).toString('base64url');
+  return { kind: params.kind, hash: jsonHash(json), header };
+}
+
+interface GateConnection {
+  readonly socket: TLSSocket;
+  readonly client: Promise<ClientSession>;
+}
+
+function connectToGate(me: SignIn): GateConnection {
+  const { host, port } = parseAddress(me.broker);
+  const socket = connect({
+    host,
+    port,
+    servername: serverName(host),
+    ca: me.root,
+    key: me.keyPem,
+    cert: me.certificate,
+    ALPNProtocols: [channelProtocol],
+    minVersion: 'TLSv1.3',
+    checkServerIdentity: serverKindCheck('gate', me.trustDomain),
+  });
+  socket.setNoDelay(true);
+  const client = new Promise<ClientSession>((resolve, reject) => {
+    const deadline = setTimeout(() => {
+      socket.destroy();
+      reject(
+        new SallyportError('unavailable', `"${me.broker}" did not finish the handshake in time`, {
+          next: 'check the network, and that the broker runs',
+        }),
+      );
+    }, limits.tlsHandshakeTimeoutMs);
+    socket.once('secureConnect', () => {
+      clearTimeout(deadline);
+      resolve(openChannelClient(socket));
+    });
+    socket.on('error', (error) => {
+      clearTimeout(deadline);
+      reject(describeTlsFault(error, me.broker));
+    });
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      reject(
+        new SallyportError('unavailable', `"${me.broker}" closed the connection`, { next: 'try again' }),
+      );
+    });
+  });
+  return { socket, client };
+}
