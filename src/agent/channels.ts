@@ -96,7 +96,7 @@ interface Verified extends Asking {
 /** Whatever the pass says, what the device's owner refuses is refused. He may take a minute to say yes. */
 async function askOwner(request: IncomingRequest, { pass, params, facts }: Asking): Promise<() => void> {
   const { owner, table, log } = facts;
-  const letGo = table.hold(pass.session);
+  table.remember(pass);
   let leave: (() => void) | undefined;
   try {
     const onWaiting = (): void => request.inform('consent');
@@ -108,8 +108,6 @@ async function askOwner(request: IncomingRequest, { pass, params, facts }: Askin
     const code = error instanceof SallyportError ? error.code : 'internal';
     log.warn({ kind: params.kind, code }, 'a channel was refused');
     throw error;
-  } finally {
-    letGo();
   }
 }
 

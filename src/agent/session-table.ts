@@ -88,8 +88,8 @@ export class SessionTable {
   /** Ended here, with the lease they stood under: refused until a lease says so too. */
   readonly #ended = new Map<string, number>();
   readonly #teardowns = new Set<Promise<void>>();
-  /** Sessions with verified passes that have not begun yet, and how many each. */
-  readonly #held = new Map<string, number>();
+  /** Session -> until when the newest of its passes may be used, signed time. */
+  readonly #usableUntil = new Map<string, number>();
   #look: Timer | undefined;
   #isClosed = false;
 
@@ -123,16 +123,11 @@ export class SessionTable {
   }
 
   /**
-   * Remembers the used numbers of a session that has not begun, while the device's owner is asked: a lease
-   * that comes meanwhile would forget them, and the same pass would be good again.
+   * Keeps the used numbers of a session that may never begin, as long as its pass is good: a lease that comes
+   * meanwhile (the device's owner may think for a minute) would forget them, and the pass could be used again.
    */
-  hold(session: string): () => void {
-    this.#held.set(session, (this.#held.get(session) ?? 0) + 1);
-    return () => {
-      const left = (this.#held.get(session) ?? 0) - 1;
-      if (left > 0) this.#held.set(session, left);
-      else this.#held.delete(session);
-    };
+  remember(pass: Pass): void {
+    this.#usableUntil.set(pass.session, Math.max(pass.startBy, this.#usableUntil.get(pass.session) ?? 0));
   }
 
   /** Takes a lease that was verified, and ends what it does not list. */
@@ -144,9 +139,12 @@ export class SessionTable {
       if (this.#book.mayList(session, seq)) continue;
       this.#ended.delete(session);
     }
+    const now = this.#options.now();
     for (const session of this.#windows.keys()) {
-      const isKnown = this.#live.has(session) || this.#ended.has(session) || this.#held.has(session);
-      if (!isKnown) this.#windows.delete(session);
+      const isUsable = (this.#usableUntil.get(session) ?? 0) >= now;
+      if (isUsable || this.#live.has(session) || this.#ended.has(session)) continue;
+      this.#windows.delete(session);
+      this.#usableUntil.delete(session);
     }
   }
 

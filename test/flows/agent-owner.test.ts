@@ -312,6 +312,16 @@ test('L7 the pass of a session that waits is no good a second time, whatever lea
   assert.equal((await answer).status, 200);
 });
 
+test('L7 a pass that the owner refused is no good a second time, whatever leases come', async (t) => {
+  const { link, rewrite } = await withRules(t, 'kinds: [shell]\n');
+  const session = sessionName();
+  assert.equal((await refusal(link, exec('true'), { session, n: 7 })).code, 'owner_refused');
+  await link.lease([]);
+  await link.lease([session]);
+  await rewrite('kinds: [exec]\n');
+  assert.equal((await refusal(link, exec('true'), { session, n: 7 })).code, 'pass_replayed');
+});
+
 test('consent does not bring back a session that is not leased any more', async (t) => {
   const { world, link } = await withRules(t, 'consent: required\n');
   const session = sessionName();
