@@ -351,6 +351,30 @@ test('R-046 the signed receipt of the device closes the session; a foreign one d
   assert.equal((await logged(world)).filter((line) => line.startsWith('teardown.confirmed')).length, 1);
 });
 
+test('a session that the owner of its device ended says so: cut by him, or longer than he allows', async () => {
+  for (const [cause, reason, detail] of [
+    ['owner_cut', 'device_gone', 'cut on the device by its owner'],
+    ['owner_limit', 'deadline', "the longest session that the device's owner allows"],
+  ] as const) {
+    const { id } = await openLive();
+    const payload = {
+      device: pump.device.id,
+      session: id,
+      method: 'process_group',
+      processesLeft: 0,
+      socketsLeft: 0,
+      channels: 1,
+      cause,
+      endedAt: world.clock.now(),
+    };
+    const signer = { kid: keyId(createPublicKey(pump.key)), privateKey: pump.key };
+    await receiveReceipt(world.ctx, pump.caller, signStatement('receipt', payload, signer));
+    const { state, endReason, endDetail } = await stored(id);
+    assert.deepEqual([state, endReason, endDetail], ['closed', reason, detail]);
+    assert.ok((await logged(world)).includes(`teardown.confirmed(${cause})`));
+  }
+});
+
 test('R-046 a receipt that comes while the cut is still being written confirms the teardown', async () => {
   const { id } = await openLive();
   const selector = { kind: 'device', id: pump.device.id } as const;
