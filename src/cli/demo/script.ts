@@ -5,22 +5,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { exitStatus } from '../../core/errors.ts';
 import { exitOf, run, start } from './program.ts';
 import { closedDevice, demoDevice, setStage, type Stage } from './stage.ts';
+import { fileSteps } from './file-steps.ts';
+import { forwardSteps } from './forward-steps.ts';
+import { ownerSteps } from './owner-steps.ts';
+import { expect, type Step } from './step.ts';
 import { eventsOf, lastSession } from './story.ts';
 import { playShell } from './play-shell.ts';
 
 type Say = (text: string) => void;
-
-interface Step {
-  readonly title: string;
-  /** What was seen, in a few words; throws when it is not what it should be. */
-  readonly play: (stage: Stage) => Promise<string>;
-}
-
-class Unexpected extends Error {}
-
-function expect(isSo: boolean, otherwise: string): void {
-  if (!isSo) throw new Unexpected(otherwise);
-}
 
 const steps: readonly Step[] = [
   {
@@ -62,6 +54,9 @@ const steps: readonly Step[] = [
       return 'not there (exit 69)';
     },
   },
+  ...forwardSteps,
+  ...fileSteps,
+  ...ownerSteps,
   { title: 'a lock cuts a live stream', play: lockCuts },
   {
     title: 'the locked device is closed',

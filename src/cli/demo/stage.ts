@@ -13,7 +13,20 @@ export const demoDevice = 'demo-device';
 /** Enrolled too, visible, and granted to nobody. */
 export const closedDevice = 'vault';
 
-const policy = `// What the demo grants. Nothing else is: edit it, "sallyport policy apply FILE", and try again.
+/** Its owner asks to be asked, and lets nobody but commands in. */
+export const guardedDevice = 'press';
+const ownerRules =
+  '# What the owner of this device allows, whatever the broker says.\nkinds: [exec]\nconsent: required\n';
+
+const devices = [
+  { name: demoDevice, site: 'demo' },
+  { name: closedDevice, site: 'elsewhere' },
+  { name: guardedDevice, site: 'demo', rules: ownerRules },
+] as const;
+
+/** What the demo grants. `files` is the folder that may be copied to and from. */
+function policyFor(files: string): string {
+  return `// What the demo grants. Nothing else is: edit it, "sallyport policy apply FILE", and try again.
 
 @id("operators-see-devices")
 permit (principal in Role::"operator", action == Action::"discover", resource);
@@ -27,7 +40,21 @@ permit (
   action in [Action::"shell", Action::"exec"],
   resource
 ) when { resource.hasTag("site") && resource.getTag("site") == "demo" };
+
+@id("operators-use-services")
+@maxSession("30m")
+permit (principal in Role::"operator", action == Action::"forward", resource is Service)
+when { resource.class == "workload" };
+
+@id("operators-copy-in-one-folder")
+@maxSession("30m")
+permit (
+  principal in Role::"operator",
+  action in [Action::"upload", Action::"download"],
+  resource
+) when { context has path && context.path like ${JSON.stringify(`${files}/*`)} };
 `;
+}
 
 export interface Stage {
   readonly folder: string;
@@ -78,34 +105,42 @@ export async function setStage(say: (step: string, ms: number) => void): Promise
     await must(run(['login', address, '--invite', String(ana['token'])], operator));
     say('people: an administrator, and ana, an operator', performance.now() - at);
 
-    for (const [device, site] of [
-      [demoDevice, 'demo'],
-      [closedDevice, 'elsewhere'],
-    ] as const) {
+    for (const device of devices) {
       at = performance.now();
-      const state = join(folder, device);
-      const invited = await mustJson(
-        run(['devices', 'invite', device, '--owner', 'ana', '--label', `site=${site}`, '--json'], admin),
-      );
+      const state = stateOf(folder, device.name);
+      const labels = ['--owner', 'ana', '--label', `site=${device.site}`];
+      const invited = await mustJson(run(['devices', 'invite', device.name, ...labels, '--json'], admin));
       await must(
         run(['agent', 'join', address, '--token', String(invited['token']), '--state', state], admin),
       );
+      if ('rules' in device) await writeFile(join(state, 'agent.yaml'), device.rules, { mode: 0o600 });
       processes.push(start(['agent', 'run', '--state', state], admin));
-      await untilOnline(device, admin);
-      say(`device: "${device}" joined and dialled out`, performance.now() - at);
+      await untilOnline(device.name, admin);
+      say(`device: "${device.name}" joined and dialled out`, performance.now() - at);
     }
 
     at = performance.now();
     const policyFile = join(folder, 'policy', 'demo.cedar');
     await mkdir(join(folder, 'policy'));
-    await writeFile(policyFile, policy);
+    await mkdir(filesOf(folder));
+    await writeFile(policyFile, policyFor(filesOf(folder)));
     await must(run(['policy', 'apply', policyFile, '-m', 'the demo'], admin));
-    say('policy: applied, two rules', performance.now() - at);
+    say('policy: applied, four rules', performance.now() - at);
     return { folder, address, admin, operator, command, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Where a device of the demo keeps its key and state. */
+export function stateOf(folder: string, device: string): string {
+  return join(folder, device);
+}
+
+/** The folder on "the device" that policy lets ana copy to and from. */
+export function filesOf(folder: string): string {
+  return join(folder, 'files');
 }
 
 async function stop(child: ChildProcess): Promise<void> {
