@@ -32,7 +32,8 @@ export function problemOf(error: unknown): Problem {
   return toProblem(asSallyportError(error));
 }
 
-function asSallyportError(error: unknown): SallyportError {
+/** Whatever was thrown, as what a person can be told. */
+export function asSallyportError(error: unknown): SallyportError {
   if (error instanceof SallyportError) return error;
   if (error instanceof FileFault) {
     return new SallyportError('local_file', error.message, { next: error.next, cause: error });

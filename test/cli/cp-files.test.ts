@@ -360,7 +360,8 @@ for (const [name, start] of servers) {
 
     test('a log that grows while it is read is copied as it was, and that is said', async () => {
       const path = join(device, 'log');
-      const before = randomBytes(8 * 1024 * 1024);
+      // More than is read ahead: it grows before the last of it is read.
+      const before = randomBytes(48 * 1024 * 1024);
       writeFileSync(path, before);
       let hasGrown = false;
       const { notes } = await copy(['D:log', join(here, 'log')], {

@@ -42,14 +42,30 @@ export const daily: readonly CommandSpec[] = [
   },
   {
     path: 'exec',
-    summary: 'run one command on a device; its exit status becomes ours',
-    args: [target],
+    summary: 'run one command on a device, or with --where on many; its exit status becomes ours',
+    args: [{ ...target, optional: true }],
     rest: 'CMD…',
-    flags: [{ name: 'tty', short: 't', summary: 'give the command a terminal' }, shortest],
+    flags: [
+      { name: 'tty', short: 't', summary: 'give the command a terminal' },
+      {
+        name: 'where',
+        value: 'LABEL',
+        many: true,
+        summary: 'on every device with this label, as "site=lyon"',
+      },
+      { name: 'at-once', value: 'N', summary: 'with --where: on at most this many at a time (10)' },
+      { name: 'yes', short: 'y', summary: 'with --where: do not ask' },
+      shortest,
+    ],
     examples: [
       'sallyport exec pump-7 -- uptime',
       'sallyport exec pump-7 -t -- top',
       'tar c conf | sallyport exec pump-7 -- tar x -C /etc/pump',
+      'sallyport exec --where site=lyon --where kind=pump -- uptime',
+    ],
+    notes: [
+      'With --where the commands get no input, and the exit status is 0 when every device gave 0, else 1.',
+      'Without a terminal to ask on it needs --yes. --json prints one object for each device.',
     ],
     isTransport: true,
     load: () => import('../commands/exec.ts'),
@@ -69,6 +85,37 @@ export const daily: readonly CommandSpec[] = [
     ],
     isTransport: true,
     load: () => import('../commands/forward.ts'),
+  },
+  {
+    path: 'cp',
+    summary: 'copy files to a device or from one; every copy is checked by SHA-256',
+    args: [
+      { name: 'src', many: true, completes: 'file' },
+      { name: 'dst', completes: 'file' },
+    ],
+    flags: [
+      {
+        name: 'recursive',
+        short: 'r',
+        summary: 'directories with all that is in them; symbolic links in them are left out',
+      },
+      { name: 'resume', summary: 'go on where a copy broke off, and leave alone what is the same' },
+      shortest,
+    ],
+    examples: [
+      'sallyport cp fw.bin pump-7:/opt/fw/',
+      'sallyport cp -r ./fw pump-7:/opt/fw',
+      "sallyport cp 'pump-7:/var/log/*.log' pump-7:~/notes.txt ./logs/",
+    ],
+    notes: [
+      'DST/ is a directory to copy into. Without the slash a file goes into DST where that is a directory,',
+      'and a directory becomes DST: what is there already under another name is not mixed with it.',
+      'TARGET:path lies below the home of the user there. "*", "?" and "[…]" on a device are matched here.',
+      'Modes and times are kept, owners are not. A link that is named is followed, at both sides; one that',
+      'stands where a file of a directory goes is replaced. Whoever looks at a destination finds the old',
+      'file or the new one, whole.',
+    ],
+    load: () => import('../commands/cp.ts'),
   },
   {
     path: 'sessions ls',

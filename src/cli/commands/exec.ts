@@ -1,6 +1,8 @@
-// sallyport exec TARGET -- CMD…: one command on a device, its streams apart, its exit status ours.
+// sallyport exec TARGET -- CMD…: one command on a device, its streams apart, its exit status ours; with
+// --where on every device that has the labels (../fleet).
 
 import type { ExecParams } from '../../core/channel.ts';
+import { SallyportError } from '../../core/errors.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { localEnv } from '../channel/local-env.ts';
 import { openChannel } from '../channel/open-channel.ts';
@@ -10,7 +12,10 @@ import { durationFlag } from '../moment.ts';
 import { freshSignIn } from '../renewal.ts';
 
 interface Options extends CommonOptions {
-  readonly target: string;
+  readonly target?: string;
+  readonly where?: readonly string[];
+  readonly atOnce?: string;
+  readonly yes?: boolean;
   readonly command: readonly string[];
   readonly tty?: boolean;
   readonly for?: string;
@@ -19,6 +24,13 @@ interface Options extends CommonOptions {
 export async function run(options: Options): Promise<number> {
   const { target, command } = options;
   const forMs = durationFlag('for', options.for);
+  if (options.where !== undefined) return await runOnMany(options, options.where, forMs);
+  refuseFleetFlags(options);
+  if (target === undefined) {
+    throw new SallyportError('invalid', 'TARGET is missing', {
+      next: 'name a device before "--", or choose several by label: sallyport exec --where site=lyon -- CMD…',
+    });
+  }
   const isTerminal = options.tty === true;
   const params: ExecParams = {
     kind: 'exec',
@@ -31,4 +43,38 @@ export async function run(options: Options): Promise<number> {
   const me = await freshSignIn(options, Date.now());
   const channel = await openChannel(me, { target, params, forMs });
   return runChannel(me, channel, { isTerminal });
+}
+
+async function runOnMany(
+  options: Options,
+  where: readonly string[],
+  forMs: number | undefined,
+): Promise<number> {
+  if (options.target !== undefined) {
+    throw new SallyportError('invalid', 'a target and --where are two ways to say where', {
+      next: 'give one of them',
+    });
+  }
+  if (options.tty === true) {
+    throw new SallyportError('invalid', '"-t" is for one device: many share no terminal', {
+      next: 'leave out -t, or name one device',
+    });
+  }
+  // Loaded here only: exec on one device is to start fast.
+  const { execWhere } = await import('../fleet/exec-where.ts');
+  const me = await freshSignIn(options, Date.now());
+  return await execWhere(me, {
+    where,
+    atOnce: options.atOnce,
+    yes: options.yes === true,
+    json: options.json === true,
+    params: { kind: 'exec', argv: options.command, env: localEnv() },
+    forMs,
+  });
+}
+
+function refuseFleetFlags({ atOnce, yes }: Options): void {
+  const flag = atOnce === undefined ? (yes === true ? '--yes' : undefined) : '--at-once';
+  if (flag === undefined) return;
+  throw new SallyportError('invalid', `"${flag}" goes with --where`, { next: 'leave it out for one device' });
 }
