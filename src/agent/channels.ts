@@ -30,7 +30,7 @@ export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' |
 
 const pathPrefix = '/channels/';
 /** The kinds that this agent has a service for. */
-const offeredKinds: ReadonlySet<string> = new Set<ServedKind>(['shell', 'exec', 'tcp']);
+const offeredKinds: ReadonlySet<string> = new Set<ServedKind>(['shell', 'exec', 'files', 'tcp']);
 
 /** The kind that a path asks for; undefined for any other path. */
 export function kindOf(path: string): string | undefined {
@@ -46,7 +46,7 @@ export async function openChannel(
   // Before the pass is looked at: a kind without a service here must not use up a number.
   if (!offeredKinds.has(kind)) {
     throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
-      next: 'it serves shell, exec and tcp',
+      next: 'it serves shell, exec, files and tcp',
     });
   }
   const { table, log } = facts;
@@ -162,9 +162,7 @@ function start(params: ChannelParams, how: ServiceStart & DialOptions): Promise<
     case 'tcp':
       return startTcp(params, how);
     case 'files':
-      throw new SallyportError('kind_unsupported', 'this device does not serve channels of that kind', {
-        next: 'it serves shell, exec and tcp',
-      });
+      return startFiles(params, how);
     default:
       return params satisfies never;
   }

@@ -203,7 +203,7 @@ export class FilesRequests {
   #openDirectory(path: Uint8Array): Uint8Array {
     this.handles.requireRoom();
     const fd = this.#atNode(path, (node) => {
-      if (!node.stats.isDirectory()) throw new FilesFault(statusCode.failure, 'it is not a directory');
+      if (!node.stats.isDirectory()) throw new FilesFault(statusCode.noSuchFile, 'it is not a directory');
       return openSync(node.path, constants.O_RDONLY | constants.O_DIRECTORY);
     });
     try {
