@@ -30,7 +30,9 @@ export class OpenSockets {
 
   /** After destroyAll: resolves with how many would not close, counted, not assumed. */
   async left(): Promise<number> {
-    const closed = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    const closed = [...this.#sockets].map(
+      (socket) => new Promise((resolve) => socket.once('close', resolve)),
+    );
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, limits.teardownDeadlineMs);
