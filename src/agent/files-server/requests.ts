@@ -3,12 +3,9 @@
 // process); moving bytes is not. The order of requests is kept by whoever calls (answers.ts).
 
 import {
-  chmodSync,
   closeSync,
   constants,
-  fchmodSync,
   fstatSync,
-  futimesSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -17,15 +14,12 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
-  truncateSync,
   unlinkSync,
-  utimesSync,
   type Stats,
 } from 'node:fs';
 import type { FilesParams } from '../../core/channel.ts';
 import { limits } from '../../core/limits.ts';
 import { dataMaxBytes, openFlag, packetMaxBytes, statusCode } from '../../wire/sftp/codes.ts';
-import type { SftpAttrs } from '../../wire/sftp/fields.ts';
 import {
   encodeHashed,
   encodeLimits,
@@ -39,15 +33,14 @@ import { attrsOf, nameEntry, settableMode } from './attributes.ts';
 import type { ConfinedTree, HeldNode, Place } from './confined-tree.ts';
 import { parsePath, pathBytes, type Names } from './device-path.ts';
 import { denied, errnoOf, FilesFault } from './fault.ts';
-import { hashFile, syncFile, truncateFile, writeFileAt } from './file-content.ts';
+import { hashFile, syncFile, writeFileAt } from './file-content.ts';
+import { has, openFile } from './open-file.ts';
 import { OpenHandles } from './open-handles.ts';
+import { setByHandle, setByPath } from './set-attributes.ts';
 
 /** READ goes its own way, into a buffer that is reused. */
 export type OtherRequest = Exclude<NumberedRequest, { readonly type: 'read' }>;
 
-/** Another process may make and remove a name over and over; then it is said and not tried forever. */
-const openTriesMax = 8;
-const defaultFileMode = 0o666;
 const defaultDirectoryMode = 0o777;
 
 export class FilesRequests {
@@ -162,42 +155,10 @@ export class FilesRequests {
       wants.write || has(request.flags, openFlag.create) || has(request.flags, openFlag.truncate);
     if (isChange) this.#requireWrite();
     this.handles.requireRoom();
-    const path = this.#parse(request.path);
-    const access = wants.write ? (wants.read ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY;
-    const append = has(request.flags, openFlag.append) ? constants.O_APPEND : 0;
-    const truncate = has(request.flags, openFlag.truncate) ? constants.O_TRUNC : 0;
-    const fd = has(request.flags, openFlag.create)
-      ? this.#openOrCreate(path, {
-          create: access | append,
-          reopen: has(request.flags, openFlag.exclusive) ? undefined : access | append | truncate,
-          mode: (request.attrs.permissions ?? defaultFileMode) & settableMode,
-        })
-      : this.#tree.atNode(path, (node) => reopen(node, access | append | truncate));
+    const fd = openFile(this.#tree, this.#parse(request.path), { ...request, ...wants });
     // A channel that may write has READ refused, not OPEN: what a copy finds in place it may hash whole.
     const isReadable = wants.read && this.#mode === 'read';
     return this.handles.add({ kind: 'file', fd, isReadable, isWritable: wants.write });
-  }
-
-  /** Makes a file only where no name is, and opens one only by its inode: neither ever follows a link. */
-  #openOrCreate(
-    path: Names,
-    how: { readonly create: number; readonly reopen: number | undefined; readonly mode: number },
-  ): number {
-    const flags = how.create | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const { reopen: reopenFlags } = how;
-    for (let tries = 0; tries < openTriesMax; tries++) {
-      try {
-        return this.#tree.atPlace(path, (place) => openSync(place.path, flags, how.mode));
-      } catch (error) {
-        if (errnoOf(error) !== 'EEXIST' || reopenFlags === undefined) throw error;
-      }
-      try {
-        return this.#tree.atNode(path, (node) => reopen(node, reopenFlags));
-      } catch (error) {
-        if (errnoOf(error) !== 'ENOENT') throw error;
-      }
-    }
-    throw new FilesFault(statusCode.failure, 'a link that leads to nothing, or a name that comes and goes');
   }
 
   #openDirectory(path: Uint8Array): Uint8Array {
@@ -285,17 +246,6 @@ export class FilesRequests {
   }
 }
 
-function has(flags: number, flag: number): boolean {
-  return (flags & flag) !== 0;
-}
-
-function reopen(node: HeldNode, flags: number): number {
-  if (node.stats.isDirectory()) throw new FilesFault(statusCode.failure, 'it is a directory');
-  // Opening alone can act on a device, and waits at a pipe.
-  if (!node.stats.isFile()) throw denied('it is neither a file nor a directory');
-  return openSync(node.path, flags);
-}
-
 function renameToFreeName({ from, to }: { readonly from: Buffer; readonly to: Buffer }): void {
   if (lstatSync(from).isFile()) {
     try {
@@ -311,26 +261,6 @@ function renameToFreeName({ from, to }: { readonly from: Buffer; readonly to: Bu
     throw new FilesFault(statusCode.failure, 'something with that name exists');
   }
   renameSync(from, to);
-}
-
-/** Size first and times last, because writing moves them. */
-function setByPath({ path, stats }: HeldNode, wanted: SftpAttrs): void {
-  if (!stats.isFile() && !stats.isDirectory()) throw denied('it is neither a file nor a directory');
-  refuseOwner(wanted);
-  if (wanted.size !== undefined) truncateSync(path, wanted.size);
-  if (wanted.permissions !== undefined) chmodSync(path, wanted.permissions & settableMode);
-  if (wanted.atime !== undefined && wanted.mtime !== undefined) utimesSync(path, wanted.atime, wanted.mtime);
-}
-
-async function setByHandle(fd: number, wanted: SftpAttrs): Promise<void> {
-  refuseOwner(wanted);
-  if (wanted.size !== undefined) await truncateFile(fd, wanted.size);
-  if (wanted.permissions !== undefined) fchmodSync(fd, wanted.permissions & settableMode);
-  if (wanted.atime !== undefined && wanted.mtime !== undefined) futimesSync(fd, wanted.atime, wanted.mtime);
-}
-
-function refuseOwner(wanted: SftpAttrs): void {
-  if (wanted.uid !== undefined) throw denied('owners are not changed through a files channel');
 }
 
 function done(id: number): Uint8Array {
