@@ -70,7 +70,7 @@ export async function runCopy(client: SftpClient, task: CopyTask, options: CopyJ
     far: task.way === 'up' ? 'sink' : 'source',
     isResume: options.isResume,
     portions: new Slots(limits.filesRequestsInFlight),
-    signal: options.signal,
+    signal: AbortSignal.any([options.signal, client.gone]),
     onBegin: options.onBegin,
     onBytes: options.onMoved,
     onKnown: options.onKnown,

@@ -4,6 +4,7 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { FileFault } from '../../platform/file-fault.ts';
 import { notPlain, tooMany } from './faults.ts';
 import { isPattern, matchesGlob, parseGlob } from './glob.ts';
 import { joinPath } from './names.ts';
@@ -73,13 +74,15 @@ async function expand(side: Side, path: Buffer, pattern: readonly string[]): Pro
   for (const [at, segment] of pattern.entries()) {
     const isLast = at === pattern.length - 1;
     if (!isPattern(segment)) {
-      found = found.map((folder) => joinPath(folder, Buffer.from(segment)));
+      const folders: Buffer[] = [];
+      for (const folder of found) if (await isFolder(side, folder)) folders.push(folder);
+      found = folders.map((folder) => joinPath(folder, Buffer.from(segment)));
       continue;
     }
     const glob = parseGlob(segment);
     const next: Buffer[] = [];
     for (const folder of found) {
-      if (at > 0 && (await side.stat(folder))?.type !== 'folder') continue;
+      if (at > 0 && !(await isFolder(side, folder))) continue;
       for (const { name, facts } of await side.list(folder)) {
         if (!matchesGlob(glob, name)) continue;
         const canGoOn = isLast || facts.type === 'folder' || facts.type === 'link';
@@ -89,6 +92,16 @@ async function expand(side: Side, path: Buffer, pattern: readonly string[]): Pro
     found = next;
   }
   return found;
+}
+
+/** A name that a pattern met on its way and that leads nowhere, or where nobody may go, matches nothing. */
+async function isFolder(side: Side, path: Buffer): Promise<boolean> {
+  try {
+    return (await side.stat(path))?.type === 'folder';
+  } catch (error) {
+    if (error instanceof SallyportError || error instanceof FileFault) return false;
+    throw error;
+  }
 }
 
 /** Everything below the sources. `skip` is told of what is left out. */

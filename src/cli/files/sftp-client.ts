@@ -82,6 +82,7 @@ export class SftpClient {
   #isFlushDue = false;
   #hasRoom = true;
   #gone: Error | undefined;
+  readonly #whenGone = new AbortController();
 
   private constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -125,6 +126,11 @@ export class SftpClient {
       client.dataBytes = Math.min(askedDataMaxBytes, packetMaxBytes, ...sizes);
     }
     return client;
+  }
+
+  /** Aborts with the error when the channel is gone: for work that asks nothing of it for a while. */
+  get gone(): AbortSignal {
+    return this.#whenGone.signal;
   }
 
   has(name: keyof typeof extension): boolean {
@@ -307,6 +313,7 @@ export class SftpClient {
   #fail(error: Error): void {
     if (this.#gone !== undefined) return;
     this.#gone = error;
+    this.#whenGone.abort(error);
     this.#onNoVersion?.(error);
     for (const { reject } of [...this.#waiting.values(), ...this.#queue.slice(this.#queueHead)])
       reject(error);
