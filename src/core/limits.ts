@@ -28,7 +28,7 @@ export const limits = {
   streamWindowBytes: 1024 * 1024,
   /** How long a session may write without reading: see link/keep-reading.ts. */
   readAgainMs: 10,
-  /** Unsent bytes of one direction of one stream before its source is paused. */
+  /** Unsent bytes of one direction of all streams of a connection together, before sources are paused. */
   streamBufferBytes: 512 * 1024,
   sessionWindowBytes: 16 * 1024 * 1024,
   headersMaxBytes: 16 * 1024,

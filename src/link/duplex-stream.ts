@@ -2,7 +2,6 @@
 // close), each end reported once. How an end is recognised and how one is made differs and is handed in.
 
 import type { Duplex } from 'node:stream';
-import { limits } from '../core/limits.ts';
 import type { ByteListener, ByteStream, InboundEnd, StreamEnd, Trailers } from './byte-stream.ts';
 
 export interface Endings {
@@ -14,6 +13,8 @@ export interface Endings {
   abort(error: Error): void;
   /** Told of every write. */
   readonly onWrite?: () => void;
+  /** How many unsent bytes it may hold before its source is paused; absent = as many as Node says. */
+  readonly room?: () => number;
 }
 
 export class DuplexStream implements ByteStream {
@@ -81,9 +82,8 @@ export class DuplexStream implements ByteStream {
   write(chunk: Uint8Array): boolean {
     if (this.#hasEnded || this.#duplex.destroyed || this.#duplex.writableEnded) return true;
     this.#endings.onWrite?.();
-    // Node calls a stream full at 64 KiB, which made every hop stop and go at each chunk. 'drain' comes all
-    // the same, since Node's own answer was no.
-    return this.#duplex.write(chunk) || this.#duplex.writableLength < limits.streamBufferBytes;
+    // 'drain' comes all the same, since Node's own answer was no.
+    return this.#duplex.write(chunk) || this.#duplex.writableLength < (this.#endings.room?.() ?? 0);
   }
 
   endClean(trailers: Trailers = {}): void {

@@ -5,6 +5,7 @@
 
 import type { ClientHttp2Stream, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { addAbortSignal } from 'node:stream';
+import { limits } from '../core/limits.ts';
 import type { ByteStream, Trailers } from './byte-stream.ts';
 import { DuplexStream } from './duplex-stream.ts';
 
@@ -40,6 +41,12 @@ export function http2Stream(
     haveTrailersLeft = true;
   });
 
+  const siblings = siblingsOf(session ?? stream);
+  siblings.count += 1;
+  stream.once('close', () => {
+    siblings.count -= 1;
+  });
+
   return new DuplexStream(stream, {
     inboundTrailers: () => received,
     // A session that is destroyed closes its streams with code 0 as well, sent or not.
@@ -54,7 +61,21 @@ export function http2Stream(
     },
     abort: (error) => void addAbortSignal(AbortSignal.abort(error), stream),
     ...(options.onWrite === undefined ? {} : { onWrite: options.onWrite }),
+    // Node calls a stream full at 64 KiB, which makes a lone bulk stream stop and go at every hop. Many
+    // streams share one connection: what each holds unsent, the others wait for.
+    room: () => limits.streamBufferBytes / siblings.count,
   });
+}
+
+/** Streams that live on one session, counted here because Node does not tell. */
+const perSession = new WeakMap<object, { count: number }>();
+
+function siblingsOf(session: object): { count: number } {
+  const known = perSession.get(session);
+  if (known !== undefined) return known;
+  const fresh = { count: 0 };
+  perSession.set(session, fresh);
+  return fresh;
 }
 
 function readTrailers(headers: IncomingHttpHeaders): Trailers {
