@@ -34,7 +34,8 @@ suite('what is typed', () => {
 
   test('a wrong flag, a missing argument, an unknown command and a bad value are 2', async () => {
     assertSays(await stage.ana('exec', '--colour', stage.device, '--', 'true'), 2, /--colour/);
-    assertSays(await stage.ana('exec'), 2, /TARGET is missing/);
+    assertSays(await stage.ana('shell'), 2, /TARGET is missing/);
+    assertSays(await stage.ana('exec'), 2, /the command to run is missing/);
     assertSays(await stage.ana('exce', stage.device), 2, /unknown command "exce"\nnext: did you mean .*exec/);
     assertSays(await stage.ana('shell', stage.device, '--for', 'long'), 2, /"long"/);
     assertSays(await stage.ana('exec', 'Not A Target', '--', 'true'), 2, /not a target/);
