@@ -1,6 +1,5 @@
 // The asking side of an SFTP channel: numbered requests out, replies matched to them, a bounded number
-// under way. Requests of one turn of the event loop leave in one write: with many small files the number
-// of writes, not of bytes, is what costs.
+// under way.
 
 import type { ByteStream } from '../../link/byte-stream.ts';
 import {
@@ -22,6 +21,7 @@ import {
 } from '../../wire/sftp/replies.ts';
 import { encodeRequest, encodeWriteHead, type NumberedRequest } from '../../wire/sftp/requests.ts';
 import { limits } from '../../core/limits.ts';
+import { GatheredWriter } from './gathered-writer.ts';
 
 /** What the server said no to. */
 export class SftpStatus extends Error {
@@ -58,8 +58,6 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Below it bytes are gathered into one write; above, copying costs more than another write. */
-const gatherMaxBytes = 16 * 1024;
 /** A full packet must also fit what OpenSSH takes, 256 KiB with all its fields. */
 const askedDataMaxBytes = dataMaxBytes - 1024;
 
@@ -67,6 +65,7 @@ export class SftpClient {
   /** How much one READ or WRITE may move. */
   dataBytes = 32 * 1024;
   readonly #stream: ByteStream;
+  readonly #writer: GatheredWriter;
   readonly #reader = new PacketReader();
   /** Not sent yet. INVARIANT: requests leave in the order in which they were asked. */
   #queue: Waiting[] = [];
@@ -77,15 +76,12 @@ export class SftpClient {
   #onVersion: ((extensions: ReadonlyMap<string, string>) => void) | undefined;
   #onNoVersion: ((error: Error) => void) | undefined;
   #nextId = 1;
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
-  #isFlushDue = false;
-  #hasRoom = true;
   #gone: Error | undefined;
   readonly #whenGone = new AbortController();
 
   private constructor(stream: ByteStream) {
     this.#stream = stream;
+    this.#writer = new GatheredWriter(stream);
     let close: (how: 'clean' | 'cut') => void = () => undefined;
     this.#closed = new Promise((resolve) => {
       close = resolve;
@@ -98,7 +94,7 @@ export class SftpClient {
         else stream.abort(new Error('the channel was cut'));
       },
       onDrain: () => {
-        this.#hasRoom = true;
+        this.#writer.drained();
         this.#sendQueued();
       },
       onClose: (end) => {
@@ -139,7 +135,7 @@ export class SftpClient {
 
   /** Ends in full; answers once the server has ended too, or the channel is gone. */
   async close(): Promise<void> {
-    this.#flush();
+    this.#writer.flush();
     this.#stream.endClean();
     await this.#closed;
   }
@@ -226,7 +222,7 @@ export class SftpClient {
   }
 
   #sendQueued(): void {
-    while (this.#hasRoom && this.#waiting.size < limits.filesRequestsInFlight) {
+    while (this.#writer.hasRoom && this.#waiting.size < limits.filesRequestsInFlight) {
       const next = this.#queue[this.#queueHead];
       if (next === undefined) break;
       this.#queueHead += 1;
@@ -245,38 +241,9 @@ export class SftpClient {
   #send(ask: Ask, id: number): void {
     if (ask.type === 'write') {
       const { handle, offset, data } = ask;
-      this.#put(encodeWriteHead({ id, handle, offset, length: data.length }));
-      this.#put(data);
-    } else this.#put(encodeRequest({ ...ask, id }));
-  }
-
-  #put(bytes: Uint8Array): void {
-    this.#gathered.push(bytes);
-    this.#gatheredBytes += bytes.length;
-    if (this.#gatheredBytes >= gatherMaxBytes) this.#flush();
-    else if (!this.#isFlushDue) {
-      this.#isFlushDue = true;
-      setImmediate(() => {
-        this.#isFlushDue = false;
-        this.#flush();
-      });
-    }
-  }
-
-  #flush(): void {
-    const gathered = this.#gathered;
-    if (gathered.length === 0) return;
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    const last = gathered.at(-1);
-    // Data stays where it is: only the small pieces before it are joined.
-    const isLarge = last !== undefined && last.length >= gatherMaxBytes;
-    const small = isLarge ? gathered.slice(0, -1) : gathered;
-    let hasRoom = true;
-    if (small.length > 0)
-      hasRoom = this.#stream.write(small.length === 1 ? one(small) : Buffer.concat(small));
-    if (isLarge) hasRoom = this.#stream.write(last);
-    this.#hasRoom = hasRoom;
+      this.#writer.put(encodeWriteHead({ id, handle, offset, length: data.length }));
+      this.#writer.put(data);
+    } else this.#writer.put(encodeRequest({ ...ask, id }));
   }
 
   #receive(chunk: Uint8Array): void {
@@ -321,10 +288,6 @@ export class SftpClient {
     this.#queue = [];
     this.#queueHead = 0;
   }
-}
-
-function one(chunks: readonly Uint8Array[]): Uint8Array {
-  return chunks[0] ?? new Uint8Array(0);
 }
 
 function attrsOf(reply: NumberedReply): SftpAttrs {
