@@ -18,9 +18,10 @@ async function start() {
   const { existsSync } = await import('node:fs');
   const { enableCompileCache } = await import('node:module');
   const { setFlagsFromString } = await import('node:v8');
-  // Node 24 can hang in process.exit while a compiler thread waits for a garbage collection (nodejs/node
-  // issue 54918); seen once in ten runs that had moved 1 GiB.
-  setFlagsFromString('--no-maglev-build-code-on-background');
+  // Without Node 24's middle compiler, Maglev: its threads can hang process.exit, each waiting for the other
+  // (nodejs/node issue 54918, seen once in ten runs that had moved 1 GiB), and crash a process that gets
+  // little processor time (issue 64841). Hot code goes from the first compiler to the last instead.
+  setFlagsFromString('--no-maglev');
   // Reading and type-stripping the sources again would cost more than the rest of a short command.
   enableCompileCache();
   // A clone runs its sources, so that what is edited is what runs; the package carries only the build.
