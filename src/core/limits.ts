@@ -25,7 +25,12 @@ export const limits = {
   drainMaxMs: 30_000,
   /** From the last stream of a closing connection to its end. */
   closeGraceMs: 1_000,
+  /** What a peer may send ahead on one stream, at the start, and where the path is long or shared by many. */
   streamWindowBytes: 1024 * 1024,
+  streamWindowMaxBytes: 16 * 1024 * 1024,
+  streamWindowMinBytes: 32 * 1024,
+  /** All streams of a connection together: beyond it each gets less. */
+  streamWindowsTotalBytes: 128 * 1024 * 1024,
   /** How long a session may write without reading: see link/keep-reading.ts. */
   readAgainMs: 10,
   /** Unsent bytes of one direction of all streams of a connection together, before sources are paused. */

@@ -92,7 +92,7 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
       { ':method': method, ':path': path, ...headers },
       { endStream: false, waitForTrailers: true },
     );
-    const bytes = http2Stream(stream, { onWrite: life.wrote });
+    const bytes = http2Stream(stream, { onWrite: life.wrote, onRead: life.received });
     life.track(stream, bytes);
     const answer = new Promise<Answer>((resolve, reject) => {
       const giveUp = (error: Error): void => {

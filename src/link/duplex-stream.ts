@@ -13,6 +13,8 @@ export interface Endings {
   abort(error: Error): void;
   /** Told of every write. */
   readonly onWrite?: () => void;
+  /** Told of every chunk that came, with its length. */
+  readonly onRead?: (bytes: number) => void;
   /** How many unsent bytes it may hold before its source is paused; absent = as many as Node says. */
   readonly room?: () => number;
 }
@@ -55,7 +57,11 @@ export class DuplexStream implements ByteStream {
   listen(listener: ByteListener): () => void {
     if (this.#listener !== undefined) throw new Error('a stream has one listener at a time');
     this.#listener = listener;
-    const onData = (chunk: Uint8Array): void => listener.onData(chunk);
+    const { onRead } = this.#endings;
+    const onData = (chunk: Uint8Array): void => {
+      onRead?.(chunk.length);
+      listener.onData(chunk);
+    };
     const onDrain = (): void => listener.onDrain?.();
     this.#duplex.on('data', onData);
     this.#duplex.on('drain', onDrain);

@@ -19,6 +19,8 @@ export interface Http2StreamOptions {
   readonly isOutboundEnded?: () => boolean;
   /** Told of every write. */
   readonly onWrite?: () => void;
+  /** Told of every chunk that came, with its length. */
+  readonly onRead?: (bytes: number) => void;
 }
 
 export function http2Stream(
@@ -61,6 +63,7 @@ export function http2Stream(
     },
     abort: (error) => void addAbortSignal(AbortSignal.abort(error), stream),
     ...(options.onWrite === undefined ? {} : { onWrite: options.onWrite }),
+    ...(options.onRead === undefined ? {} : { onRead: options.onRead }),
     // Node calls a stream full at 64 KiB, which makes a lone bulk stream stop and go at every hop. Many
     // streams share one connection: what each holds unsent, the others wait for.
     room: () => limits.streamBufferBytes / siblings.count,

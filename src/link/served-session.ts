@@ -77,6 +77,7 @@ export function serveSession(socket: CountedSocket, options: ServeOptions): Serv
     const bytes = http2Stream(stream, {
       isOutboundEnded: () => exchange.isOutboundEnded,
       onWrite: life.wrote,
+      onRead: life.received,
     });
     const exchange = new Exchange({ stream, headers, bytes, clock: life.clock });
     life.track(stream, bytes);

@@ -10,6 +10,7 @@ import type { ByteStream } from './byte-stream.ts';
 import { decodeComeBack, encodeComeBack } from './come-back.ts';
 import { keepReading, type KeepReading } from './keep-reading.ts';
 import { watchLiveness } from './liveness.ts';
+import { PathWindow } from './path-window.ts';
 import { RateBudget } from './rate-budget.ts';
 
 /** Why a session ended; a closed list. */
@@ -68,6 +69,7 @@ export class SessionLife {
   readonly #socket: CountedSocket;
   readonly #streams = new Map<Http2Stream, ByteStream>();
   readonly #reading: KeepReading;
+  readonly #window: PathWindow;
   #state: State = 'open';
   #resolve: (end: SessionEnd) => void = () => undefined;
   #cause: { readonly reason: SessionEndReason; readonly error: Error | undefined } | undefined;
@@ -82,9 +84,15 @@ export class SessionLife {
     this.closed = new Promise((resolve) => {
       this.#resolve = resolve;
     });
+    this.#window = new PathWindow({
+      ping: (onAnswer) => this.#ping(onAnswer),
+      announce: (bytes, onKnown) => this.#announceWindow(bytes, onKnown),
+    });
     // The session window is raised only once the session exists on the wire ('connect').
     session.once('connect', () => {
-      if (!session.destroyed) session.setLocalWindowSize(limits.sessionWindowBytes);
+      if (session.destroyed) return;
+      session.setLocalWindowSize(limits.sessionWindowBytes);
+      this.#window.ask();
     });
     this.#reading = keepReading({ socket, clock: this.clock, hasUnsent: () => this.#hasUnsent() });
     this.#watch(options);
@@ -118,11 +126,16 @@ export class SessionLife {
   /** To be called at every write to one of its streams. */
   readonly wrote = (): void => this.#reading.wrote();
 
+  /** To be called for every chunk that came on one of its streams. */
+  readonly received = (bytes: number): void => this.#window.received(bytes);
+
   /** Every stream of the session is known here, until it is closed. */
   track(stream: Http2Stream, bytes: ByteStream): void {
     this.#streams.set(stream, bytes);
+    this.#window.setStreams(this.#streams.size);
     stream.once('close', () => {
       this.#streams.delete(stream);
+      this.#window.setStreams(this.#streams.size);
       this.#endIfDrained();
     });
   }
@@ -149,6 +162,23 @@ export class SessionLife {
     // the process.
     setImmediate(() => this.#socket.destroy());
     if (this.#socket.closed) this.#finish();
+  }
+
+  /** Node refuses pings on a draining session. */
+  #ping(onAnswer: (roundTripMs: number) => void = () => undefined): boolean {
+    const session = this.#session;
+    if (session.closed || session.destroyed) return false;
+    return session.ping((error, roundTripMs) => {
+      if (error === null) onAnswer(roundTripMs);
+    });
+  }
+
+  #announceWindow(bytes: number, onKnown: () => void): void {
+    const session = this.#session;
+    if (session.closed || session.destroyed) return;
+    session.settings({ initialWindowSize: bytes }, (error) => {
+      if (error === null) onKnown();
+    });
   }
 
   #hasUnsent(): boolean {
@@ -197,10 +227,8 @@ export class SessionLife {
     const watch = watchLiveness({
       clock: this.clock,
       bytesRead: () => this.#socket.bytesRead,
-      ping: () => {
-        // Node refuses pings on a draining session; its end is bounded by drainMaxMs instead.
-        if (!session.closed && !session.destroyed) session.ping(() => undefined);
-      },
+      // Not while it drains: that end is bounded by drainMaxMs instead.
+      ping: () => void this.#ping(),
       onLook: () => this.#reading.again(),
       onDead: (silentMs) => this.end('dead', new Error(`nothing arrived for ${silentMs} ms`)),
       ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),

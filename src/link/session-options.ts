@@ -17,8 +17,8 @@ const common = {
   maxHeaderListPairs: limits.headerPairsMax,
   // Before the peer's SETTINGS arrive; then theirs count.
   peerMaxConcurrentStreams: limits.channelsPerLinkMax,
-  // One PING is under way at a time; more means that the peer does not answer.
-  maxOutstandingPings: Math.ceil(limits.peerDeadAfterMs / limits.pingIntervalMs) + 1,
+  // Liveness asks again while there is no answer; path-window.ts has one PING under way at a time.
+  maxOutstandingPings: Math.ceil(limits.peerDeadAfterMs / limits.pingIntervalMs) + 2,
   maxSessionInvalidFrames: limits.invalidFramesMax,
 };
 

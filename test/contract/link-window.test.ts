@@ -1,0 +1,69 @@
+// Windows that follow the path, on a real session through a relay that makes the path long.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHttp2, type Settings } from 'node:http2';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { after, test } from 'node:test';
+import { limits } from '../../src/core/limits.ts';
+import { serveLink } from '../../src/link/session.ts';
+import { makeCredentials, tlsPair } from './link-ends.ts';
+
+const oneWayMs = 25;
+const mib = 1024 * 1024;
+
+/** Passes everything on 25 ms later, in both directions; answers the port to dial instead. */
+async function longWay(port: number): Promise<number> {
+  const relay = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port });
+    passOn(near, far);
+    passOn(far, near);
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  after(() => relay.close());
+  return (relay.address() as AddressInfo).port;
+}
+
+function passOn(from: Socket, to: Socket): void {
+  from.on('data', (bytes) => setTimeout(() => to.write(bytes), oneWayMs));
+  from.on('error', () => to.destroy());
+  from.on('close', () => setTimeout(() => to.destroy(), oneWayMs));
+}
+
+test('a sender on a long path is let send further ahead while it does, and what it sent arrives', async () => {
+  const pair = await tlsPair(await makeCredentials(), longWay);
+  let received = 0;
+  const agent = serveLink(pair.dialled, (request) => {
+    const stream = request.accept();
+    stream.listen({
+      onData: (chunk) => {
+        received += chunk.length;
+      },
+      onEnd: () => stream.endClean(),
+    });
+  });
+  const session = connectHttp2('http://peer', { createConnection: () => pair.accepted });
+  session.on('error', () => undefined);
+  const windows: number[] = [];
+  session.on('remoteSettings', ({ initialWindowSize }: Settings) => windows.push(initialWindowSize ?? 0));
+  const stream = session.request({ ':method': 'POST', ':path': '/' }, { endStream: false });
+  stream.resume();
+  const total = 96 * mib;
+  const block = Buffer.alloc(256 * 1024);
+  for (let sent = 0; sent < total; sent += block.length) {
+    if (!stream.write(block)) await once(stream, 'drain');
+  }
+  stream.end();
+  await once(stream, 'end');
+  assert.equal(received, total);
+  assert.equal(windows[0], limits.streamWindowBytes);
+  assert.ok((windows.at(-1) ?? 0) >= 4 * mib, windows.join(' '));
+  assert.deepEqual(
+    windows.toSorted((one, other) => one - other),
+    windows,
+    'it only rises',
+  );
+  session.destroy();
+  await agent.closed;
+});
