@@ -66,6 +66,8 @@ export const limits = {
   localRequestMaxBytes: 4_096,
   /** A gate without its authority asks for it this often: the socket is on the same machine. */
   controlReconnectMs: 100,
+  /** A gate tells of ended channels together, at most this late; the log may lag by two seconds. */
+  reportGatherMs: 100,
   /** Unsent orders of a gate that does not read: beyond it the gate is given up. */
   ordersQueueMaxBytes: 16 * 1024 * 1024,
 
@@ -80,6 +82,11 @@ export const limits = {
   receiptSweepMs: 60_000,
   /** The agent remembers this many channel numbers below the highest one seen, per session. */
   replayWindow: 1_024,
+
+  /** Keys and certificates of operators that are kept as they were read, for their next channel. */
+  operatorKeysKept: 1_000,
+  /** Answers of policy kept for each action, for the same question under the same revision. */
+  decisionsKept: 1_000,
 
   /** Channel frames. 64 KiB keeps one frame within a few TLS records. */
   frameMaxBytes: 64 * 1024,

@@ -29,6 +29,8 @@ export interface Session extends SessionLife {
   readonly mustEndAt: number;
   /** Channels that were open and have closed, and what they moved. */
   readonly channels: number;
+  /** How many ends of channels the gate has told; absent in records of before this was kept. */
+  readonly endsTold?: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
   /** For an end by lock: its id and reason. */

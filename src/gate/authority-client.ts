@@ -23,7 +23,7 @@ import {
 import { complete, text, whole, type Fields } from '../wire/fields.ts';
 import { authorityGone, openControlSession, type ControlSession } from './control-session.ts';
 import { OrderReader } from './order-lines.ts';
-import { Reports, type Report } from './reports.ts';
+import { Reports, type Happening } from './reports.ts';
 import type { GateIdentity } from './tls.ts';
 
 /** What links and channels need of the authority; a test may stand in for it. */
@@ -33,7 +33,7 @@ export interface Authority {
   acceptLink(body: LinkBody): Promise<LinkAccepted>;
   acceptChannel(body: ChannelBody): Promise<ChannelAccepted>;
   /** Never throws; told again until it is heard. */
-  report(report: Report): void;
+  report(happening: Happening): void;
 }
 
 export interface AuthorityClientOptions {
@@ -97,8 +97,8 @@ export class AuthorityClient implements Authority {
     return asTyped(readChannelAccepted, await this.#post('/gate/channels', body));
   }
 
-  report(report: Report): void {
-    this.#reports.add(report);
+  report(happening: Happening): void {
+    this.#reports.add(happening);
   }
 
   /** Resolves when every report was told. */

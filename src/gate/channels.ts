@@ -16,7 +16,7 @@ import { newResetBudget, serveChannels } from '../link/session.ts';
 import type { WaitReason } from '../link/wait-reason.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { ChannelAccepted, ChannelClosedBody } from '../wire/control.ts';
+import type { ChannelAccepted, ChannelEnd } from '../wire/control.ts';
 import type { Authority } from './authority-client.ts';
 import { readChannelHead, type ChannelHead } from './channel-head.ts';
 import type { LiveLink } from './links.ts';
@@ -97,11 +97,12 @@ export class Channels {
   async #serve(operator: Operator, request: IncomingRequest): Promise<void> {
     const head = this.#readHead(operator, request);
     const accepted = await this.#ask(operator, head);
-    const report = (end: ChannelEnd): void => {
-      const body: ChannelClosedBody = { session: head.session, n: accepted.n, ...end };
+    let seat: Seat | undefined;
+    const report = (end: HowItEnded): void => {
+      const nth = seat === undefined ? {} : { nth: seat.takeNumber() };
+      const body = { session: head.session, ...nth, n: accepted.n, ...end };
       this.#options.authority.report({ path: '/gate/channels/closed', body });
     };
-    let seat: Seat | undefined;
     let answer: Answer;
     try {
       seat = this.#seat(operator, head, accepted);
@@ -228,13 +229,13 @@ export class Channels {
   }
 }
 
-type ChannelEnd = Omit<ChannelClosedBody, 'session' | 'n'>;
+type HowItEnded = Omit<ChannelEnd, 'n' | 'nth'>;
 
 /**
  * The device's direction decides: it ends cleanly when the command or shell is over, and an operator who
  * leaves right after has cut nothing, though his own direction never ended.
  */
-function endOf(outcome: PumpOutcome): ChannelEnd {
+function endOf(outcome: PumpOutcome): HowItEnded {
   const isClean = outcome.trailersFromB !== undefined && outcome.by !== 'signal';
   const exit = exitOf(outcome.trailersFromB);
   return {
@@ -246,7 +247,7 @@ function endOf(outcome: PumpOutcome): ChannelEnd {
 }
 
 /** As the agent stated it in its trailer; anything else is no exit. */
-function exitOf(trailers: Trailers | undefined): ChannelClosedBody['exit'] {
+function exitOf(trailers: Trailers | undefined): ChannelEnd['exit'] {
   const fields = parseJsonObject(trailers?.['sallyport-exit'] ?? '') ?? {};
   const { code, signal } = fields;
   if (typeof code === 'number' && Number.isInteger(code) && code >= 0 && code <= 255) return { code };

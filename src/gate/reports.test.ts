@@ -6,13 +6,19 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SallyportError } from '../core/errors.ts';
 import { silentLog } from '../platform/log.ts';
 import { ManualClock } from '../platform/manual-clock.ts';
-import { Reports, type Report } from './reports.ts';
+import { limits } from '../core/limits.ts';
+import { Reports, type Happening, type Report } from './reports.ts';
 
-const closed = (session: string, n: number): Report => ({
+const end = (n: number) => ({ n, ended: 'clean', bytesUp: 0, bytesDown: 0 }) as const;
+const closed = (session: string, n: number): Happening => ({
   path: '/gate/channels/closed',
-  body: { session, n, ended: 'clean', bytesUp: 0, bytesDown: 0 },
+  body: { session, ...end(n) },
 });
-const ended = (session: string): Report => ({
+const closedTogether = (session: string, ...numbers: readonly number[]): Report => ({
+  path: '/gate/channels/closed',
+  body: { session, channels: numbers.map(end) },
+});
+const ended = (session: string): Extract<Report, { path: '/gate/sessions/ended' }> => ({
   path: '/gate/sessions/ended',
   body: { session, reason: 'exit' },
 });
@@ -34,14 +40,50 @@ function setUp(answer: (report: Report) => Promise<void>) {
 }
 
 void test('a session’s end never overtakes its channels, and other sessions do not wait', async () => {
-  const gates = new Map<Report, () => void>();
-  const { reports, sent } = setUp((report) => new Promise((resolve) => gates.set(report, resolve)));
-  const [a1, a2, b1] = [closed('ses_a', 1), ended('ses_a'), closed('ses_b', 1)];
-  for (const report of [a1, a2, b1]) reports.add(report);
-  assert.deepEqual(sent, [a1, b1]);
-  gates.get(a1)?.();
+  const gates: (() => void)[] = [];
+  const { reports, sent } = setUp(() => new Promise((resolve) => gates.push(resolve)));
+  for (const happening of [closed('ses_a', 1), ended('ses_a'), ended('ses_b')]) reports.add(happening);
+  assert.deepEqual(sent, [closedTogether('ses_a', 1), ended('ses_b')]);
+  gates[0]?.();
   await turn();
-  assert.deepEqual(sent, [a1, b1, a2]);
+  assert.deepEqual(sent, [closedTogether('ses_a', 1), ended('ses_b'), ended('ses_a')]);
+});
+
+void test('ends of channels are gathered for a moment, each session’s together, in their order', async () => {
+  const { reports, sent, clock } = setUp(async () => undefined);
+  for (const [session, n] of [
+    ['ses_a', 2],
+    ['ses_b', 1],
+    ['ses_a', 1],
+  ] as const)
+    reports.add(closed(session, n));
+  await turn();
+  assert.deepEqual(sent, []);
+  clock.advance(limits.reportGatherMs);
+  await turn();
+  assert.deepEqual(sent, [closedTogether('ses_a', 2, 1), closedTogether('ses_b', 1)]);
+  reports.add(closed('ses_a', 3));
+  await turn();
+  assert.equal(sent.length, 2);
+  await reports.whenTold();
+  assert.deepEqual(sent.at(-1), closedTogether('ses_a', 3));
+  assert.equal(clock.pendingTimers, 0);
+});
+
+void test('what ends while others are being told is told after them', async () => {
+  const gates: (() => void)[] = [];
+  const { reports, sent, clock } = setUp(() => new Promise((resolve) => gates.push(resolve)));
+  reports.add(closed('ses_a', 1));
+  clock.advance(limits.reportGatherMs);
+  reports.add(closed('ses_a', 2));
+  reports.add(closed('ses_a', 3));
+  gates[0]?.();
+  await turn();
+  assert.deepEqual(sent, [closedTogether('ses_a', 1)]);
+  clock.advance(limits.reportGatherMs);
+  await turn();
+  assert.deepEqual(sent, [closedTogether('ses_a', 1), closedTogether('ses_a', 2, 3)]);
+  reports.close();
 });
 
 void test('what could not be told is told again, in its order', async () => {
@@ -59,7 +101,7 @@ void test('what could not be told is told again, in its order', async () => {
   sent.length = 0;
   reports.flush();
   await reports.whenTold();
-  assert.deepEqual(sent, [closed('ses_a', 1), ended('ses_a')]);
+  assert.deepEqual(sent, [closedTogether('ses_a', 1), ended('ses_a')]);
   assert.equal(clock.pendingTimers, 0);
 });
 

@@ -22,6 +22,8 @@ export interface Seat {
   /** Aborted when the session ends. */
   readonly signal: AbortSignal;
   count(bytes: number): void;
+  /** How many channels of the session were reported before this one. Once. */
+  takeNumber(): number;
   /** `isClean`: it was not cut. Exactly once. */
   leave(isClean: boolean): void;
 }
@@ -110,6 +112,7 @@ class Carried {
   readonly #clock: Clock;
   readonly #timers = new Map<'idle' | 'deadline', Timer>();
   #bytes = 0;
+  #reported = 0;
   #wasCut = false;
   readonly #whenEmpty: (() => void)[] = [];
 
@@ -143,6 +146,7 @@ class Carried {
       count: (bytes) => {
         this.#bytes += bytes;
       },
+      takeNumber: () => this.#reported++,
       leave: (isClean) => {
         if (!this.#seats.delete(controller)) return;
         if (!isClean) this.#wasCut = true;

@@ -3,7 +3,7 @@
 
 import type { EndReason } from '../core/end-reason.ts';
 
-export const controlVersion = 1;
+export const controlVersion = 2;
 
 export interface RegisterBody {
   readonly version: number;
@@ -93,8 +93,15 @@ export interface ChannelAccepted {
   readonly mustEndAt: number;
 }
 
-export interface ChannelClosedBody {
+/** Channels of one session, in the order in which they ended here. */
+export interface ChannelsClosedBody {
   readonly session: string;
+  readonly channels: readonly ChannelEnd[];
+}
+
+export interface ChannelEnd {
+  /** How many of the session's channels had ended here before: what is told twice counts once. Absent: it never had a place in it. */
+  readonly nth?: number;
   readonly n: number;
   readonly ended: 'clean' | 'cut' | 'refused';
   /** The agent's refusal code, or the exit as the agent stated it. */

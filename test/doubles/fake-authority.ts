@@ -166,7 +166,7 @@ export class FakeAuthority {
     // A gate that was stopped while it spoke.
     if (!isWhole) return;
     const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
-    if (this.remembers) this.told.push({ path, body });
+    if (this.remembers) this.told.push(...toldIn(path, body));
     this.#changed();
     try {
       const answer = await this.#find(path, body);
@@ -216,4 +216,11 @@ export class FakeAuthority {
     stream.once('close', () => clearInterval(this.#heartbeat));
     this.#changed();
   }
+}
+
+/** Ends of channels come several at a time; they are kept one by one. */
+function toldIn(path: string, body: Told['body']): readonly Told[] {
+  const { channels, ...rest } = body;
+  if (!Array.isArray(channels)) return [{ path, body }];
+  return channels.map((channel: object) => ({ path, body: { ...rest, ...channel } }));
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { channelClosed } from '../../src/authority/sessions/channel-closed.ts';
+import { channelsClosed } from '../../src/authority/sessions/channels-closed.ts';
 import type { TcpParams } from '../../src/core/channel.ts';
 import { SallyportError } from '../../src/core/errors.ts';
 import type { SessionId } from '../../src/core/ids.ts';
@@ -81,9 +81,12 @@ test('L9 a rule for 10.0.0.1 opens neither 110.0.0.10 nor 10.0.0.1.evil, and 010
 test('R-082 each connection is on the log with where it was asked for, where it ended up, and how much moved', async () => {
   const { session, linkNonce } = await openTo(to('db.lan'));
   await channel(world, ana, { session, linkNonce, target: 'pump-7', params: to('db.lan') });
-  const told = { session, n: 1, ended: 'clean', bytesUp: 10, bytesDown: 20 } as const;
-  await channelClosed(world.ctx, 'gate-1', { ...told, peer: '10.0.0.7:80', durationMs: 1_500 });
-  await channelClosed(world.ctx, 'gate-1', { ...told, n: 2, peer: '\u001b]0;pwned', durationMs: 1 });
+  const told = { ended: 'clean', bytesUp: 10, bytesDown: 20 } as const;
+  const channels = [
+    { ...told, nth: 0, n: 1, peer: '10.0.0.7:80', durationMs: 1_500 },
+    { ...told, nth: 1, n: 2, peer: '\u001b]0;pwned', durationMs: 1 },
+  ];
+  await channelsClosed(world.ctx, 'gate-1', { session, channels });
   const events = await world.store.events({ session }, { limit: 100 });
   const bodies = (type: string): unknown[] =>
     events.filter((event) => event.type === type).map(({ body }) => body);

@@ -48,6 +48,7 @@ void test('a channel is asked for, opened with the pass, joined, and its exit re
   const [{ durationMs, ...closed } = {}] = world.authority.toldOf('/gate/channels/closed');
   assert.deepEqual(closed, {
     session: sessionId(1),
+    nth: 0,
     n: 7,
     ended: 'clean',
     exit: { code: 0 },

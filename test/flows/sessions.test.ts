@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { closeUnconfirmed } from '../../src/authority/sessions/missing-receipts.ts';
-import { channelClosed } from '../../src/authority/sessions/channel-closed.ts';
+import { channelsClosed } from '../../src/authority/sessions/channels-closed.ts';
 import { endSession } from '../../src/authority/sessions/end-session.ts';
 import { liftLock, placeLock } from '../../src/authority/sessions/place-lock.ts';
 import { receiveReceipt } from '../../src/authority/sessions/receive-receipt.ts';
@@ -408,22 +408,42 @@ test('a session without a receipt closes unconfirmed after 24 h, and the log say
   assert.equal((await logged(world)).at(-1), 'teardown.unconfirmed');
 });
 
-test('what a channel moved is added to its session and on the log with its exit', async () => {
+test('what channels moved is added to their session and on the log with their exits', async () => {
   const { id } = await openLive();
+  const moved = { ended: 'clean', bytesUp: 10, bytesDown: 20 } as const;
   const closed = {
     session: id,
-    n: 1,
-    ended: 'clean',
-    exit: { code: 3 },
-    bytesUp: 10,
-    bytesDown: 20,
+    channels: [
+      { nth: 0, n: 1, ...moved, exit: { code: 3 } },
+      { nth: 1, n: 3, ...moved, ended: 'cut' },
+    ],
   } as const;
-  await channelClosed(world.ctx, 'gate-1', closed);
-  await channelClosed(world.ctx, 'gate-2', closed);
+  await channelsClosed(world.ctx, 'gate-1', closed);
+  await channelsClosed(world.ctx, 'gate-2', closed);
   const session = await stored(id);
-  assert.deepEqual([session.bytesUp, session.bytesDown], [10, 20]);
-  const [event] = await world.store.events({ session: id }, { limit: 1, newest: true });
-  assert.equal(event?.body['exitCode'], 3);
+  assert.deepEqual([session.channels, session.bytesUp, session.bytesDown], [2, 20, 40]);
+  const events = await world.store.events({ session: id, types: ['channel.closed'] }, { limit: 10 });
+  assert.deepEqual(
+    events.map(({ code, body }) => [body['n'], code, body['exitCode']]),
+    [
+      [1, 'clean', 3],
+      [3, 'cut', undefined],
+    ],
+  );
+});
+
+test('ends of channels that are told twice count once, and what is new beside them counts', async () => {
+  const { id } = await openLive();
+  const end = (nth: number) => ({ nth, n: nth + 1, ended: 'clean', bytesUp: 1, bytesDown: 2 }) as const;
+  const tell = async (...channels: ReturnType<typeof end>[]) =>
+    await channelsClosed(world.ctx, 'gate-1', { session: id, channels });
+  await tell(end(0), end(1));
+  await tell(end(0), end(1), end(2));
+  await tell(end(2));
+  const session = await stored(id);
+  assert.deepEqual([session.channels, session.bytesUp, session.bytesDown], [3, 3, 6]);
+  const events = await world.store.events({ session: id, types: ['channel.closed'] }, { limit: 10 });
+  assert.equal(events.length, 3);
 });
 
 test('fifty channels of one session at the same instant are each decided once', async () => {

@@ -5,7 +5,7 @@ import { parseId } from '../../core/ids.ts';
 import { printable } from '../../core/printable.ts';
 import type {
   ChannelBody,
-  ChannelClosedBody,
+  ChannelsClosedBody,
   LinkBody,
   LinkClosedBody,
   RefusalBody,
@@ -15,7 +15,7 @@ import type {
 import type { Refusals } from '../api/refusals.ts';
 import type { AuthorityContext } from '../context.ts';
 import { authorizeChannel } from '../sessions/authorize-channel.ts';
-import { channelClosed } from '../sessions/channel-closed.ts';
+import { channelsClosed } from '../sessions/channels-closed.ts';
 import { endSession } from '../sessions/end-session.ts';
 import { acceptGate } from './accept-gate.ts';
 import { acceptLink, linkClosed } from './accept-link.ts';
@@ -37,8 +37,8 @@ export function controlHandlers(ctx: AuthorityContext, refusals: Refusals): Cont
     '/gate/links': async (gate, body: LinkBody) => await acceptLink(ctx, gate, body),
     '/gate/links/closed': async (gate, body: LinkClosedBody) => await done(linkClosed(ctx, gate, body)),
     '/gate/channels': async (gate, body: ChannelBody) => await authorizeChannel(ctx, gate, body),
-    '/gate/channels/closed': async (gate, body: ChannelClosedBody) =>
-      await done(channelClosed(ctx, gate, body)),
+    '/gate/channels/closed': async (gate, body: ChannelsClosedBody) =>
+      await done(channelsClosed(ctx, gate, body)),
     '/gate/sessions/ended': async (gate, body: SessionEndedBody) => await done(sessionEnded(ctx, gate, body)),
     '/gate/refusals': async (gate, body: RefusalBody) => await done(refused(refusals, gate, body)),
   };
