@@ -2,13 +2,14 @@
 // its own code (negative test L7). A hostile gate is the adversary: it brings all three headers. Pure: the
 // facts come in, an answer goes out; the one thing it changes is the session's window of used numbers.
 
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { paramsToJson, parseParams, type ChannelParams } from '../core/channel.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { canonicalJson, parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import { operatorKey } from '../wire/operator-key.ts';
 import { readOpen, readPass, type Open, type Pass } from '../wire/pass.ts';
-import { keyId, sha256, spkiThumbprint, verifyStatement } from '../wire/signed.ts';
+import { sha256, verifyStatement } from '../wire/signed.ts';
 
 /** What the gate brought with the request. */
 export interface Presented {
@@ -87,9 +88,10 @@ function readParams(header: string | undefined, pass: Pass): ChannelParams | und
 
 function isOperatorsOpen(statement: string, pass: Pass): boolean {
   // The key travels inside the statement; the pass, which the authority signed, says which key it must be.
-  const key = keyIn(statement);
-  if (key === undefined || spkiThumbprint(key) !== pass.cnf) return false;
-  const verified = verifyStatement('open', statement, (kid) => (kid === keyId(key) ? key : undefined));
+  const verified = verifyStatement('open', statement, (kid, { spki }) => {
+    const found = operatorKey(spki);
+    return found?.thumbprint === pass.cnf && found.kid === kid ? found.key : undefined;
+  });
   const open = verified.ok ? readOpen(verified.payload) : undefined;
   return open !== undefined && isForPass(open, pass);
 }
@@ -103,23 +105,6 @@ function isForPass(open: Open, pass: Pass): boolean {
     open.paramsHash === pass.paramsHash &&
     open.linkNonce === pass.linkNonce
   );
-}
-
-/** P-256 or Ed25519; undefined for anything else, which could not have signed a statement. */
-function keyIn(statement: string): KeyObject | undefined {
-  const payload = Buffer.from(statement.split('.', 1)[0] ?? '', 'base64url').toString('utf8');
-  const spki = parseJsonObject(payload)?.['spki'];
-  if (typeof spki !== 'string') return undefined;
-  let key: KeyObject;
-  try {
-    key = createPublicKey({ key: Buffer.from(spki, 'base64url'), format: 'der', type: 'spki' });
-  } catch (error) {
-    // A stranger's bytes that are no key: the one thing that parsing them can say.
-    if (error instanceof Error) return undefined;
-    throw error;
-  }
-  const isP256 = key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
-  return isP256 || key.asymmetricKeyType === 'ed25519' ? key : undefined;
 }
 
 function no(code: ErrorCode, title: string): PassAnswer {

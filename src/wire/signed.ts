@@ -23,7 +23,11 @@ export function spkiThumbprint(key: KeyObject): string {
 
 /** The first 16 characters of the thumbprint name a key inside a keyset. */
 export function keyId(key: KeyObject): string {
-  return spkiThumbprint(key).slice(0, 16);
+  return keyIdOf(spkiThumbprint(key));
+}
+
+export function keyIdOf(thumbprint: string): string {
+  return thumbprint.slice(0, 16);
 }
 
 export function sha256(data: Uint8Array | string): string {
@@ -50,11 +54,14 @@ export function signStatement(purpose: Purpose, payload: JsonObject, signer: Sig
   return `${bytes.toString('base64url')}.${signature.toString('base64url')}`;
 }
 
-/** Checks form, key and signature, in that order. The payload still has to be parsed by its own reader. */
+/**
+ * Checks form, key and signature, in that order. The payload still has to be parsed by its own reader;
+ * `findKey` sees it before it is known to be genuine, for statements that carry their key.
+ */
 export function verifyStatement(
   purpose: Purpose,
   text: string,
-  findKey: (kid: string) => KeyObject | undefined,
+  findKey: (kid: string, payload: Readonly<Record<string, unknown>>) => KeyObject | undefined,
 ): Verified {
   if (text.length > limits.statementMaxBytes) return { ok: false, fault: 'malformed' };
   const match = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})$/.exec(text);
@@ -63,7 +70,7 @@ export function verifyStatement(
   const payload = parseJsonObject(bytes.toString('utf8'));
   const kid = payload?.['kid'];
   if (payload === undefined || typeof kid !== 'string') return { ok: false, fault: 'malformed' };
-  const key = findKey(kid);
+  const key = findKey(kid, payload);
   if (key === undefined) return { ok: false, fault: 'unknown_key' };
   const valid = verify(
     digestFor(key),

@@ -248,6 +248,35 @@ test('who can: exactly those identities to whom the answer is yes', () => {
   );
 });
 
+test('what was answered once is answered anew where anything that policy reads has changed', () => {
+  const until = '@id("day") permit(principal, action == Action::"shell", resource) when';
+  const timed = loaded(`${until} { context.now < datetime("2026-01-01T12:00:00Z") };`);
+  const noon = Date.parse('2026-01-01T12:00:00Z');
+  const at = (now: number) => code(timed.decide(question({ context: { now } })));
+  assert.deepEqual([noon - 1, noon - 1, noon, noon - 1].map(at), [
+    'allow',
+    'allow',
+    'not_permitted',
+    'allow',
+  ]);
+
+  const labelled = loaded(`${until} { resource.hasTag("site") && resource.getTag("site") == "lyon" };`);
+  const asked = [
+    question({ device: { labels: { site: 'lyon' } } }),
+    question({ device: { labels: { site: 'paris' } } }),
+    question({ device: { labels: { site: 'lyon' } }, context: { sourceIp: 'no address' } }),
+    question({ device: { labels: { site: 'lyon' } }, principal: { tenant: 'other' } }),
+    question({ device: { labels: { site: 'lyon' } } }),
+  ];
+  const answers = ['allow', 'not_permitted', 'evaluation_error', 'not_permitted', 'allow'];
+  assert.deepEqual(
+    asked.map((one) => code(labelled.decide(one))),
+    answers,
+  );
+  labelled.load(revision({ 'site.cedar': '' }));
+  assert.equal(code(labelled.decide(question({ device: { labels: { site: 'lyon' } } }))), 'not_permitted');
+});
+
 test('explain lists every policy that could apply, whether it matched, and its error', () => {
   const point = loaded(`
     @id("b-permit") permit(principal, action, resource);

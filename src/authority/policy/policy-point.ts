@@ -6,6 +6,8 @@
 
 import { actions, type Action, type Decision, type Question } from '../../core/decision.ts';
 import type { Identity } from '../../core/identity.ts';
+import { limits } from '../../core/limits.ts';
+import { Newest } from '../../core/newest.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import { printable } from '../../core/printable.ts';
 import { evaluateSet, guarded, keepSet, type Evaluation } from './cedar.ts';
@@ -32,6 +34,8 @@ interface Shard {
   /** Context attributes that these policies read: other hypotheses cannot change the answer. */
   readonly reads: ReadonlySet<string> | 'all';
   readonly tickets: readonly string[];
+  /** What these policies said to a request, by its text: the same again, as long as they are in force. */
+  readonly said: Newest<Evaluation>;
 }
 
 interface Loaded {
@@ -205,6 +209,7 @@ export class PolicyPoint {
       policies,
       reads: allReads(list),
       tickets: list.flatMap(({ tree }) => ticketSamples(tree)),
+      said: new Newest(limits.decisionsKept),
     };
   }
 
@@ -217,8 +222,19 @@ export class PolicyPoint {
   }
 }
 
+/**
+ * Evaluation follows from the set and the request alone, so a request that came before is answered as before.
+ * All of it counts, entities too, but for the time where no policy of the set reads it: there it differs from
+ * one question to the next without making a difference.
+ */
 function evaluate(shard: Shard, question: Question): Evaluation {
-  return guarded(() => evaluateSet(shard.setId, toCedarRequest(question)));
+  return guarded(() => {
+    const request = toCedarRequest(question);
+    const run = (): Evaluation => evaluateSet(shard.setId, request);
+    if (shard.reads === 'all' || shard.reads.has('now')) return run();
+    const { now: _now, ...context } = request.context;
+    return shard.said.get(JSON.stringify({ ...request, context }), run);
+  });
 }
 
 function allReads(policies: readonly ReadyPolicy[]): ReadonlySet<string> | 'all' {

@@ -2,13 +2,12 @@
 // channel: everything is checked and decided again, with the exact parameters, and the operator's own
 // signature has to cover them. The answer is a pass that the device verifies for itself.
 
-import { parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
+import { userOf, type ChannelParams } from '../../core/channel.ts';
 import type { Decision, Obligations } from '../../core/decision.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
 import type { Identity } from '../../core/identity.ts';
-import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { isLive, step } from '../../core/session.ts';
@@ -21,7 +20,7 @@ import type { LiveLink } from '../gates/gate-book.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { decideWish, lockOn, type Destination } from './session-facts.ts';
-import { faultOfOpen, readSignedOpen, type OpenFault } from './signed-open.ts';
+import { checkOpen, readSignedOpen, type OpenFault } from './signed-open.ts';
 
 interface Facts {
   readonly stored: Stored<Session>;
@@ -87,24 +86,17 @@ async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): P
   if (!isLive(session.state) || ctx.sessions.get(session.id) === undefined) {
     throw await refuse(ctx, { ...describe(ended(session)), gate, of: session });
   }
-  const open = readSignedOpen(body.open);
-  if (open === undefined)
+  const signed = readSignedOpen(body.open);
+  if (signed === undefined)
     throw await refuse(ctx, {
       code: 'open_signature',
       message: 'the signed open is not valid',
       gate,
       of: session,
     });
-  const fault = faultOfOpen(open, session, body);
-  if (fault !== undefined) throw await refuse(ctx, { ...fault, gate, of: session });
-  const params = parseParams(parseJsonObject(body.params));
-  if (typeof params === 'string')
-    throw await refuse(ctx, {
-      code: 'invalid',
-      message: `the parameters are not valid: ${params}`,
-      gate,
-      of: session,
-    });
+  const checked = checkOpen(signed, session, body);
+  if (!checked.ok) throw await refuse(ctx, { ...checked.fault, gate, of: session });
+  const { params } = checked;
   if (isForeign(params, session)) {
     throw await refuse(ctx, {
       code: 'pass_params',
@@ -131,7 +123,7 @@ async function gather(ctx: AuthorityContext, gate: string, body: ChannelBody): P
     });
   }
   const destination = { device: device.value, ...(service === undefined ? {} : { service: service.value }) };
-  return { stored, session, identity: identity.value, destination, link, open, params };
+  return { stored, session, identity: identity.value, destination, link, open: signed.open, params };
 }
 
 /**

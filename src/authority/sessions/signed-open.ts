@@ -2,37 +2,33 @@
 // the key that the session belongs to, for this session and link, over these parameters, and does the
 // connection that brought it hold that key too. The device checks the same once more (agent/pass-check.ts).
 
-import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { paramsToJson, parseParams } from '../../core/channel.ts';
+import { X509Certificate } from 'node:crypto';
+import { paramsToJson, parseParams, type ChannelParams } from '../../core/channel.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
+import { Newest } from '../../core/newest.ts';
 import type { Session } from '../../core/session-record.ts';
+import { operatorKey } from '../../wire/operator-key.ts';
 import { readOpen, type Open } from '../../wire/pass.ts';
-import { jsonHash, keyId, spkiThumbprint, verifyStatement } from '../../wire/signed.ts';
+import { jsonHash, spkiThumbprint, verifyStatement } from '../../wire/signed.ts';
 
-/** Undefined when it is not a signed open. */
-export function readSignedOpen(statement: string): Open | undefined {
-  let key: KeyObject | undefined;
-  const verified = verifyStatement('open', statement, (kid) => {
-    key = openKey(statement);
-    return key !== undefined && keyId(key) === kid ? key : undefined;
-  });
-  if (!verified.ok || key === undefined) return undefined;
-  return readOpen(verified.payload);
+/** An open whose signature is good, by the key that it carries itself. */
+export interface SignedOpen {
+  readonly open: Open;
+  readonly thumbprint: string;
 }
 
-/** The key is in the statement itself; what makes it the right one is its thumbprint, checked against cnf. */
-function openKey(statement: string): KeyObject | undefined {
-  const payload = parseJsonObject(Buffer.from(statement.split('.')[0] ?? '', 'base64url').toString('utf8'));
-  const spki = payload?.['spki'];
-  if (typeof spki !== 'string' || spki.length > 256) return undefined;
-  try {
-    const key = createPublicKey({ key: Buffer.from(spki, 'base64url'), format: 'der', type: 'spki' });
-    return key.asymmetricKeyType === 'ec' || key.asymmetricKeyType === 'ed25519' ? key : undefined;
-  } catch {
-    return undefined; // not a key: the caller refuses with open_signature
-  }
+/** Undefined when it is not a signed open. */
+export function readSignedOpen(statement: string): SignedOpen | undefined {
+  let thumbprint: string | undefined;
+  const verified = verifyStatement('open', statement, (kid, { spki }) => {
+    const found = operatorKey(spki);
+    thumbprint = found?.thumbprint;
+    return found?.kid === kid ? found.key : undefined;
+  });
+  const open = verified.ok ? readOpen(verified.payload) : undefined;
+  return open === undefined || thumbprint === undefined ? undefined : { open, thumbprint };
 }
 
 export interface OpenFault {
@@ -40,22 +36,22 @@ export interface OpenFault {
   readonly message: string;
 }
 
-/** The first thing that speaks against it. */
-export function faultOfOpen(
-  open: Open,
+export type CheckedOpen =
+  | { readonly ok: true; readonly params: ChannelParams }
+  | { readonly ok: false; readonly fault: OpenFault };
+
+/** The parameters that the operator signed, or the first thing that speaks against the open. */
+export function checkOpen(
+  signed: SignedOpen,
   session: Session,
   brought: { readonly certificate: string; readonly params: string },
-): OpenFault | undefined {
-  return (
-    openFault(open, session) ??
-    connectionFault(brought.certificate, session) ??
-    paramsFault(open, brought.params)
-  );
+): CheckedOpen {
+  const fault = openFault(signed, session) ?? connectionFault(brought.certificate, session);
+  return fault === undefined ? readParams(signed.open, brought.params) : { ok: false, fault };
 }
 
-function openFault(open: Open, session: Session): OpenFault | undefined {
-  const key = createPublicKey({ key: Buffer.from(open.spki, 'base64url'), format: 'der', type: 'spki' });
-  if (spkiThumbprint(key) !== session.cnf)
+function openFault({ open, thumbprint }: SignedOpen, session: Session): OpenFault | undefined {
+  if (thumbprint !== session.cnf)
     return {
       code: 'open_signature',
       message: 'the open is signed by another key than the one that opened the session',
@@ -69,10 +65,15 @@ function openFault(open: Open, session: Session): OpenFault | undefined {
   return undefined;
 }
 
+/** Certificate to the thumbprint of its key: the same one comes with each channel of a connection. */
+const thumbprints = new Newest<string>(limits.operatorKeysKept);
+
 /** The open alone could have been overheard: who brings it must hold the key as well. */
 function connectionFault(certificate: string, session: Session): OpenFault | undefined {
-  const leaf = new X509Certificate(Buffer.from(certificate, 'base64url'));
-  return spkiThumbprint(leaf.publicKey) === session.cnf
+  const thumbprint = thumbprints.get(certificate, () =>
+    spkiThumbprint(new X509Certificate(Buffer.from(certificate, 'base64url')).publicKey),
+  );
+  return thumbprint === session.cnf
     ? undefined
     : {
         code: 'open_signature',
@@ -80,14 +81,16 @@ function connectionFault(certificate: string, session: Session): OpenFault | und
       };
 }
 
-function paramsFault(open: Open, text: string): OpenFault | undefined {
+function readParams(open: Open, text: string): CheckedOpen {
   const value = text.length > limits.paramsMaxBytes ? undefined : parseJsonObject(text);
-  if (value === undefined)
-    return { code: 'invalid', message: 'the parameters are not a JSON object, or too long' };
+  if (value === undefined) return no('invalid', 'the parameters are not a JSON object, or too long');
   const params = parseParams(value);
-  if (typeof params === 'string')
-    return { code: 'invalid', message: `the parameters are not valid: ${params}` };
+  if (typeof params === 'string') return no('invalid', `the parameters are not valid: ${params}`);
   return jsonHash(paramsToJson(params)) === open.paramsHash
-    ? undefined
-    : { code: 'pass_params', message: 'the parameters are not the ones that the operator signed' };
+    ? { ok: true, params }
+    : no('pass_params', 'the parameters are not the ones that the operator signed');
+}
+
+function no(code: ErrorCode, message: string): CheckedOpen {
+  return { ok: false, fault: { code, message } };
 }
