@@ -179,6 +179,8 @@ export const limits = {
 
   /** Store and log. */
   commitQueueMax: 10_000,
+  /** Records that the embedded store keeps in memory as they are on the disk. */
+  rowsKept: 4_096,
   reserveBytes: 1024 * 1024,
   auditPageMax: 1_000,
   eventBodyMaxBytes: 64 * 1024,

@@ -13,6 +13,9 @@ void test('an answer is made once, and again after as many others', () => {
   assert.deepEqual(['a', 'b', 'a', 'c', 'a', 'b'].map(ask), ['A', 'B', 'A', 'C', 'A', 'B']);
   assert.deepEqual(made, ['a', 'b', 'c', 'b']);
   assert.equal(newest.size, 2);
+  newest.forget('b');
+  ask('b');
+  assert.deepEqual(made, ['a', 'b', 'c', 'b', 'b']);
 });
 
 void test('no answer is not kept', () => {

@@ -1,5 +1,5 @@
-// The newest answers of a question that costs more than it is worth to ask again, so many and no more. Only for
-// answers that follow from the key alone: whoever could answer differently tomorrow must not be kept here.
+// The newest answers of a question that costs more than it is worth to ask again, so many and no more. For
+// answers that follow from the key alone, or whose owner says when they no longer hold.
 
 export class Newest<Value> {
   readonly #max: number;
@@ -23,5 +23,9 @@ export class Newest<Value> {
     const [oldest] = this.#kept.keys();
     if (oldest !== undefined && this.#kept.size > this.#max) this.#kept.delete(oldest);
     return value;
+  }
+
+  forget(key: string): void {
+    this.#kept.delete(key);
   }
 }

@@ -2,7 +2,7 @@
 // are kept apart: wall time, which people and NTP move, and boot time, which only rises and counts
 // suspend. Deadlines on a device stand on boot time. The clock for tests is in manual-clock.ts.
 
-import { readFileSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 
 export interface Timer {
   /** May be called twice, and after the timer fired. */
@@ -43,7 +43,10 @@ export const systemClock: Clock = {
   },
 };
 
+/** Kept open: opening it costs more than reading it, and it is read for every channel. */
+let uptimeFile: number | undefined;
 let hasUptimeFile = process.platform === 'linux';
+const uptimeText = Buffer.alloc(64);
 
 // Linux gives CLOCK_BOOTTIME only by this file (libuv reads CLOCK_MONOTONIC, which stops in suspend);
 // its resolution of 10 ms is enough for deadlines. macOS' process.hrtime already counts suspend.
@@ -59,7 +62,9 @@ function bootMs(): number {
 
 function readUptime(): number | undefined {
   try {
-    const seconds = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'));
+    uptimeFile ??= openSync('/proc/uptime', 'r');
+    const length = readSync(uptimeFile, uptimeText, 0, uptimeText.length, 0);
+    const seconds = Number.parseFloat(uptimeText.toString('latin1', 0, length));
     return Number.isFinite(seconds) ? Math.round(seconds * 1_000) : undefined;
   } catch (error) {
     // Sandboxes without /proc: fall back, do not fail.

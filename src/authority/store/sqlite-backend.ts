@@ -3,6 +3,8 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { CompiledQuery, Kysely, type Transaction } from 'kysely';
+import { limits } from '../../core/limits.ts';
+import { Newest } from '../../core/newest.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
 import { place, type Chance, type Line, type LogHead } from '../log/sequencer.ts';
 import type { Backend, EventPage, Outcome, Row, RowPage } from './backend.ts';
@@ -49,6 +51,10 @@ class SqliteBackend implements Backend {
   readonly #options: SqliteBackendOptions;
   #head: LogHead;
   #insertLeaf: StatementSync | undefined;
+  /** Rows as they are in the database, which nobody else writes to: each channel reads the same few. */
+  readonly #rows = new Newest<Row>(limits.rowsKept);
+  /** Writes begun. What was read before one and arrives after it may be old. */
+  #writes = 0;
   #isClosed = false;
 
   constructor(db: Kysely<Tables>, options: SqliteBackendOptions, head: LogHead) {
@@ -63,6 +69,7 @@ class SqliteBackend implements Backend {
   ): Promise<readonly Outcome[]> {
     this.#assertOpen();
     const before = this.#head;
+    this.#writes += 1;
     try {
       return await this.#db.transaction().execute(async (transaction) => {
         const outcomes: Outcome[] = [];
@@ -74,6 +81,9 @@ class SqliteBackend implements Backend {
     } catch (error) {
       this.#head = before;
       throw storeUnavailable(error, 'written');
+    } finally {
+      for (const { changes } of batch)
+        for (const { kind, id } of changes) this.#rows.forget(rowKey(kind, id));
     }
   }
 
@@ -81,8 +91,14 @@ class SqliteBackend implements Backend {
     return this.#read((db) => selectReplayedTo(db));
   }
 
-  row(kind: RecordKind, id: string): Promise<Row | undefined> {
-    return this.#read((db) => selectRow(db, kind, id));
+  async row(kind: RecordKind, id: string): Promise<Row | undefined> {
+    const key = rowKey(kind, id);
+    const kept = this.#rows.get(key, () => undefined);
+    if (kept !== undefined && !this.#isClosed) return kept;
+    const writes = this.#writes;
+    const row = await this.#read((db) => selectRow(db, kind, id));
+    if (row !== undefined && writes === this.#writes) this.#rows.get(key, () => row);
+    return row;
   }
 
   rows(kind: RecordKind, conditions: readonly Condition[], page: RowPage): Promise<readonly Row[]> {
@@ -152,4 +168,8 @@ class SqliteBackend implements Backend {
   #assertOpen(): void {
     if (this.#isClosed) throw new StoreUnavailable('the store is closed');
   }
+}
+
+function rowKey(kind: RecordKind, id: string): string {
+  return `${kind} ${id}`;
 }
