@@ -1,10 +1,12 @@
-// Bare agent: dials the gate, then serves HTTP/2 on its own socket. A stream is a command: plain pipes for
-// exec, a pty for shell. Arguments: the folder with the certificates, the gate's link port.
+// Bare agent: dials the gate, then serves HTTP/2 on its own socket. A stream is a command, plain pipes for
+// exec, a pty for shell, or a connection to a port of this machine. Arguments: the folder with the certificates, the gate's link port.
 
 import { spawn } from 'node:child_process';
 import { constants, createServer, type ServerHttp2Stream } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import { spawn as spawnPty } from '@lydell/node-pty';
+import { join } from './join.ts';
 import { readRequest, sessionWindowBytes, settings, tlsOf } from './wire.ts';
 
 const [folder = '', port = ''] = process.argv.slice(2);
@@ -13,11 +15,18 @@ server.on('session', (session) => {
   setImmediate(() => session.setLocalWindowSize(sessionWindowBytes));
 });
 server.on('stream', (stream, headers) => {
+  if (headers[':path'] === '/tcp') return reach(stream, Number(headers['bare-port']));
   stream.on('error', () => undefined);
   const { kind, argv } = readRequest(headers);
   if (kind === 'exec') runCommand(stream, argv);
   else runShell(stream, argv);
 });
+
+function reach(stream: ServerHttp2Stream, place: number): void {
+  const peer = connectTcp({ host: '127.0.0.1', port: place, allowHalfOpen: true, noDelay: true });
+  peer.on('connect', () => stream.respond({ ':status': 200 }));
+  join(peer, stream);
+}
 
 function runCommand(stream: ServerHttp2Stream, argv: readonly string[]): void {
   const [file = '', ...args] = argv;

@@ -1,5 +1,6 @@
-// Bare gate: one port for the agent's link, one for operators; each operator stream becomes a stream on
-// the link. `POST /cut` ends every stream, as a lock would.
+// Bare gate: one port for agents' links, one for operators; each operator stream becomes a stream on the
+// link that it names by its number, in the order in which they came. `POST /cut` ends every stream, as a
+// lock would.
 // Arguments: the folder with the certificates. Prints {"link":port,"operators":port} when it listens.
 
 import { connect, constants, createSecureServer } from 'node:http2';
@@ -10,13 +11,14 @@ import { sessionWindowBytes, settings, tlsOf } from './wire.ts';
 
 const tls = { ...tlsOf(process.argv[2] ?? '', 'gate'), requestCert: true, rejectUnauthorized: true };
 const joined = new Map<ServerHttp2Stream, ClientHttp2Stream>();
-let link: ClientHttp2Session | undefined;
+const links: ClientHttp2Session[] = [];
 
 const linkServer = createServer(tls, (socket) => {
   socket.setNoDelay(true);
-  link = connect('http://peer', { createConnection: () => socket, settings });
+  const link = connect('http://peer', { createConnection: () => socket, settings });
   link.on('error', () => socket.destroy());
   widen(link);
+  links.push(link);
 });
 
 const operatorServer = createSecureServer({ ...tls, settings });
@@ -25,15 +27,20 @@ operatorServer.on('session', widen);
 operatorServer.on('stream', (down, headers) => {
   down.on('error', () => undefined);
   if (headers[':path'] === '/cut') return cutAll(down);
+  const link = links[Number(headers['bare-link'] ?? 0)];
   if (link === undefined) return down.respond({ ':status': 503 }, { endStream: true });
   const up = link.request({
     ':method': 'POST',
     ':path': headers[':path'],
     'bare-argv': headers['bare-argv'],
+    'bare-port': headers['bare-port'],
   });
   joined.set(down, up);
   let trailers = {};
-  up.on('error', () => down.close(constants.NGHTTP2_CANCEL));
+  up.on('error', () => undefined);
+  up.on('close', () => {
+    if (up.rstCode !== constants.NGHTTP2_NO_ERROR) down.close(constants.NGHTTP2_CANCEL);
+  });
   up.on('response', () => down.respond({ ':status': 200 }, { waitForTrailers: true }));
   up.on('trailers', (received) => {
     trailers = { 'bare-exit': received['bare-exit'] };
@@ -41,7 +48,8 @@ operatorServer.on('stream', (down, headers) => {
   down.on('wantTrailers', () => down.sendTrailers(trailers));
   down.on('close', () => {
     joined.delete(down);
-    up.close(constants.NGHTTP2_CANCEL);
+    // Where both directions have ended there is nothing to cancel, only an end on its way.
+    if (!up.readableEnded || !up.writableEnded) up.close(constants.NGHTTP2_CANCEL);
   });
   down.pipe(up);
   up.pipe(down);

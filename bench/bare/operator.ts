@@ -1,20 +1,11 @@
 // Bare operator: one process, one TLS connection, one stream; the remote exit code becomes its own.
 // Arguments: the folder with the certificates, the gate's operator port, "exec" or "shell", the command.
 
-import { connect } from 'node:http2';
-import { connect as connectTls } from 'node:tls';
-import { requestHeaders, sessionWindowBytes, settings, tlsOf } from './wire.ts';
+import { dialGate } from './dial.ts';
+import { requestHeaders } from './wire.ts';
 
 const [folder = '', port = '', kind, ...argv] = process.argv.slice(2);
-const socket = connectTls({
-  ...tlsOf(folder, 'operator'),
-  host: '127.0.0.1',
-  port: Number(port),
-  servername: 'localhost',
-});
-socket.setNoDelay(true);
-const session = connect('https://localhost', { createConnection: () => socket, settings });
-session.on('connect', () => session.setLocalWindowSize(sessionWindowBytes));
+const session = dialGate(folder, port);
 const isShell = kind === 'shell';
 const stream = session.request(requestHeaders({ kind: isShell ? 'shell' : 'exec', argv }), {
   endStream: !isShell,

@@ -9,6 +9,7 @@ import { firstLine } from '../measure/run.ts';
 import type { Column } from './column.ts';
 
 const here = import.meta.dirname;
+const programs = ['gate', 'agent', 'operator', 'forward', 'crowd'];
 
 export async function startBare(folder: string, shell: string): Promise<Column> {
   const certificates = join(folder, 'bare');
@@ -16,7 +17,7 @@ export async function startBare(folder: string, shell: string): Promise<Column> 
   await writeCertificates(certificates);
   const outdir = join(here, '..', 'out', 'bare');
   await build({
-    entryPoints: ['gate', 'agent', 'operator', 'crowd'].map((name) => join(here, '..', 'bare', `${name}.ts`)),
+    entryPoints: programs.map((name) => join(here, '..', 'bare', `${name}.ts`)),
     outdir,
     bundle: true,
     format: 'esm',
@@ -34,15 +35,25 @@ export async function startBare(folder: string, shell: string): Promise<Column> 
   const ports = JSON.parse(gate.found[0]) as { readonly link: number; readonly operators: number };
   const agent = await firstLine(node('agent', String(ports.link)), /linked/);
   const operators = String(ports.operators);
+  const parts = { gate: gate.child.pid ?? 0, agent: agent.child.pid ?? 0 };
   return {
     name: 'bare',
     exec: (argv) => node('operator', operators, 'exec', ...argv),
     shell: () => node('operator', operators, 'shell', shell, '-l'),
+    async forward(port) {
+      const { child, found } = await firstLine(node('forward', operators, '0', String(port)), /\{.*\}/);
+      const { listen } = JSON.parse(found[0]) as { readonly listen: number };
+      return {
+        port: listen,
+        parts: { ...parts, operator: child.pid ?? 0 },
+        close: () => endProcess(child),
+      };
+    },
     crowd: {
       command: (count, argv) => node('crowd', operators, String(count), ...argv),
       restore: async () => undefined,
     },
-    parts: { gate: gate.child.pid ?? 0, agent: agent.child.pid ?? 0 },
+    parts,
     async close() {
       await endProcess(agent.child);
       await endProcess(gate.child);

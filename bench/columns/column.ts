@@ -1,5 +1,7 @@
-// What is compared: three ways to run a command on "the device", each with its processes running.
+// What is compared: three ways to run a command on "the device", and to reach a port of it, each with its
+// processes running.
 
+import type { Parts } from '../measure/part-usage.ts';
 import type { Command } from '../measure/processes.ts';
 
 export type ColumnName = 'bare' | 'sallyport' | 'openssh';
@@ -11,10 +13,20 @@ export interface Column {
   exec(argv: readonly string[]): Command;
   /** The operator's process that shows the device's login shell; wants a terminal. */
   shell(): Command;
+  /** Starts the operator's process whose local port leads over the link to a port of the device. */
+  forward(port: number): Promise<Forward>;
   /** A process that opens many streaming sessions and cuts them (measure/crowd.ts), where that exists. */
   readonly crowd?: Crowding;
   /** The long-running processes, by the part they play. */
-  readonly parts: Readonly<Record<string, number>>;
+  readonly parts: Parts;
+  close(): Promise<void>;
+}
+
+export interface Forward {
+  /** Where it listens on 127.0.0.1. */
+  readonly port: number;
+  /** The processes that carry it, the column's own among them. */
+  readonly parts: Parts;
   close(): Promise<void>;
 }
 

@@ -1,23 +1,21 @@
 // OpenSSH as this machine has it, on a port, keys and configuration of its own. Its defaults are kept
-// except for the cipher (aes128-gcm, as TLS picks here) and what only concerns other users and PAM.
+// except for the cipher (aes128-gcm, as TLS picks here) and what only concerns other users and PAM. The one
+// sshd is the device's for commands, and the broker's for forwards (openssh-link.ts).
 
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../measure/port.ts';
+import { freePort, untilListening } from '../measure/port.ts';
 import { endProcess, startProcess } from '../measure/processes.ts';
 import { timed } from '../measure/run.ts';
 import type { Column } from './column.ts';
+import { startLink } from './openssh-link.ts';
 
 const sshdPaths = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/usr/bin/sshd'];
 /** Where sshd, started as root, wants an empty folder; systems make it when their own sshd starts. */
 const privilegeFolder = '/run/sshd';
 const cipher = 'aes128-gcm@openssh.com';
-const connectTries = 100;
-const connectEveryMs = 50;
 
 /** A text instead of a column: why there is none. */
 export async function startOpenssh(parent: string): Promise<Column | string> {
@@ -80,12 +78,15 @@ export async function startOpenssh(parent: string): Promise<Column | string> {
   const ssh = (...args: readonly string[]) => ({ file: 'ssh', args: ['-F', file('ssh_config'), ...args] });
   // The host key becomes known, so that no measured run asks for it.
   await timed(ssh('bench', 'true'));
+  const link = await startLink({ ssh, sshd: server.pid ?? 0, control: file('link') });
   return {
     name: 'openssh',
     exec: (argv) => ssh('bench', ...argv),
     shell: () => ssh('bench'),
-    parts: { sshd: server.pid ?? 0 },
+    forward: (to) => link.forward(to),
+    parts: { sshd: server.pid ?? 0, ...link.parts },
     async close() {
+      await link.close();
       await endProcess(server);
       if (madeFolder) await rmdir(privilegeFolder);
     },
@@ -96,19 +97,4 @@ function lines(fields: Readonly<Record<string, string>>): string {
   return Object.entries(fields)
     .map(([name, value]) => `${name} ${value}\n`)
     .join('');
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let left = connectTries; ; left -= 1) {
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      return;
-    } catch (error) {
-      if (left === 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, connectEveryMs));
-    } finally {
-      socket.destroy();
-    }
-  }
 }

@@ -19,7 +19,7 @@ const policy = `@id("bench")
 @maxSession("1h")
 permit (
   principal in Role::"operator",
-  action in [Action::"discover", Action::"shell", Action::"exec"],
+  action in [Action::"discover", Action::"shell", Action::"exec", Action::"forward"],
   resource
 );
 `;
@@ -61,10 +61,22 @@ export async function startSallyport(parent: string): Promise<Column> {
   await writeFile(policyFile, policy);
   await timed(admin('policy', 'apply', policyFile, '-m', 'the bench'));
 
+  const parts = { ...brokerParts(broker.child.pid ?? 0), agent: agent.child.pid ?? 0 };
   return {
     name: 'sallyport',
     exec: (argv) => sallyport(operator, 'exec', device, '--', ...argv),
     shell: () => sallyport(operator, 'shell', device),
+    async forward(to) {
+      const { child, found } = await firstLine(
+        sallyport(operator, 'forward', device, '--to', `127.0.0.1:${to}`),
+        /listening at \S+:(\d+) for/,
+      );
+      return {
+        port: Number(found[1]),
+        parts: { ...parts, operator: child.pid ?? 0 },
+        close: () => endProcess(child),
+      };
+    },
     crowd: {
       command: (count, argv) => ({
         file: process.execPath,
@@ -85,7 +97,7 @@ export async function startSallyport(parent: string): Promise<Column> {
         }
       },
     },
-    parts: { ...brokerParts(broker.child.pid ?? 0), agent: agent.child.pid ?? 0 },
+    parts,
     async close() {
       await endProcess(agent.child);
       await endProcess(broker.child);

@@ -1,28 +1,31 @@
-// CPU time and memory of a column's long-running processes over one row.
+// CPU time and memory of processes over a stretch of time, by the part that each plays.
 
 import type { Column } from '../columns/column.ts';
 import { usageOf, type Usage } from './processes.ts';
 
-export type PartUsage = Readonly<Record<string, Readonly<Record<string, Usage>>>>;
+/** Process ids by part. */
+export type Parts = Readonly<Record<string, number>>;
+export type UsageByPart = Readonly<Record<string, Usage>>;
+export type PartUsage = Readonly<Record<string, UsageByPart>>;
 
-/** Taken before a row; the answer gives what was used since then, and the memory at that moment. */
-export function watchParts(columns: readonly Column[]): () => PartUsage {
-  const before = new Map<number, number>();
-  for (const pid of columns.flatMap(({ parts }) => Object.values(parts))) {
-    before.set(pid, usageOf(pid)?.cpuSeconds ?? 0);
-  }
+/** The answer gives what was used since the call, and the memory at that moment. */
+export function watch(parts: Parts): () => UsageByPart {
+  const before = Object.fromEntries(
+    Object.entries(parts).map(([part, pid]) => [part, usageOf(pid)?.cpuSeconds ?? 0]),
+  );
   return () =>
     Object.fromEntries(
-      columns.map(({ name, parts }) => [
-        name,
-        Object.fromEntries(
-          Object.entries(parts).flatMap(([part, pid]) => {
-            const now = usageOf(pid);
-            if (now === undefined) return [];
-            const cpuSeconds = Number((now.cpuSeconds - (before.get(pid) ?? 0)).toFixed(2));
-            return [[part, { cpuSeconds, rssMib: now.rssMib }]];
-          }),
-        ),
-      ]),
+      Object.entries(parts).flatMap(([part, pid]) => {
+        const now = usageOf(pid);
+        if (now === undefined) return [];
+        const cpuSeconds = Number((now.cpuSeconds - (before[part] ?? 0)).toFixed(2));
+        return [[part, { cpuSeconds, rssMib: now.rssMib }]];
+      }),
     );
+}
+
+/** The long-running processes of every column. */
+export function watchParts(columns: readonly Column[]): () => PartUsage {
+  const watched = columns.map(({ name, parts }) => [name, watch(parts)] as const);
+  return () => Object.fromEntries(watched.map(([name, used]) => [name, used()]));
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { startProcess, type Command } from './processes.ts';
 
 const runMaxMs = 60_000;
+const firstLineMaxMs = 30_000;
 
 export interface Timed {
   readonly ms: number;
@@ -33,7 +34,7 @@ export async function timed(command: Command): Promise<Timed> {
   return { ms, stdout };
 }
 
-/** The first line that a long-running process prints; its words, if it ends instead. */
+/** The first line that a long-running process prints; throws its words when it ends instead, or says nothing. */
 export async function firstLine(
   command: Command,
   pattern: RegExp,
@@ -42,6 +43,7 @@ export async function firstLine(
   readonly found: RegExpExecArray;
 }> {
   const child = startProcess(command, ['pipe', 'pipe', 'pipe']);
+  const timer = setTimeout(() => child.kill('SIGKILL'), firstLineMaxMs);
   let said = '';
   const found = await new Promise<RegExpExecArray>((resolve, reject) => {
     const read = (bytes: Buffer): void => {
@@ -54,6 +56,7 @@ export async function firstLine(
     child.once('error', reject);
     child.once('close', () => reject(new Error(`"${command.args.join(' ')}" ended: ${said.trim()}`)));
   });
+  clearTimeout(timer);
   // Kept flowing, so that a talkative process never waits for us.
   child.stdout?.removeAllListeners('data').resume();
   child.stderr?.removeAllListeners('data').resume();
