@@ -1,5 +1,5 @@
-// `npm run bench [-- --only ROW] [--columns bare,openssh] [--quick]`: bare Node, Sallyport and OpenSSH side by side, in one run on one
-// machine, everything on loopback. Prints a table and writes bench/out/latest.json. Figures of different
+// `npm run bench [-- --only ROW,ROW] [--columns bare,openssh] [--quick]`: bare Node, Sallyport and OpenSSH
+// side by side, in one run on one machine, everything on loopback. Prints a table and writes bench/out/latest.json. Figures of different
 // runs or machines are not comparable; the ratios within one run are what counts.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -14,13 +14,24 @@ import { describeMachine } from './measure/machine.ts';
 import { watchParts } from './measure/part-usage.ts';
 import { killEverything } from './measure/processes.ts';
 import { report, type Result } from './report.ts';
+import { bulkRows } from './rows/bulk.ts';
+import { connectRows } from './rows/connect.ts';
 import { execOutDown } from './rows/exec-out-down.ts';
 import { execTrue } from './rows/exec-true.ts';
+import { httpRps } from './rows/http-rps.ts';
 import { lockToLastByte } from './rows/lock-to-last-byte.ts';
 import type { Row } from './rows/row.ts';
 import { shellOpen } from './rows/shell-open.ts';
 
-const rows: readonly Row[] = [execTrue, execOutDown, shellOpen, lockToLastByte];
+const rows: readonly Row[] = [
+  execTrue,
+  execOutDown,
+  shellOpen,
+  ...bulkRows,
+  ...connectRows,
+  httpRps,
+  lockToLastByte,
+];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {
   bare: (folder) => startBare(folder, userInfo().shell ?? '/bin/sh'),
   sallyport: startSallyport,
@@ -36,10 +47,7 @@ async function bench(): Promise<void> {
       quick: { type: 'boolean', default: false },
     },
   });
-  const chosen = rows.filter(({ id }) => options.only === undefined || id === options.only);
-  if (chosen.length === 0) {
-    throw new Error(`there is no row "${options.only}", choose from: ${rows.map(({ id }) => id).join(', ')}`);
-  }
+  const chosen = chooseRows(options.only);
   const wanted = options.columns?.split(',') ?? columnNames;
   const startedAt = performance.now();
   const machine = describeMachine();
@@ -70,6 +78,15 @@ async function bench(): Promise<void> {
     killEverything();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function chooseRows(only: string | undefined): readonly Row[] {
+  const ids = only?.split(',') ?? rows.map(({ id }) => id);
+  const unknown = ids.find((id) => !rows.some((row) => row.id === id));
+  if (unknown !== undefined) {
+    throw new Error(`there is no row "${unknown}", choose from: ${rows.map(({ id }) => id).join(', ')}`);
+  }
+  return rows.filter(({ id }) => ids.includes(id));
 }
 
 process.on('exit', killEverything);

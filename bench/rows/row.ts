@@ -37,18 +37,26 @@ export function ratioTo(other: ColumnName): (values: Values) => number | undefin
   };
 }
 
+/** `sallyport - other`, likewise. */
+export function differenceTo(other: ColumnName): (values: Values) => number | undefined {
+  return (values) => {
+    const [mine, theirs] = [values.sallyport, values[other]];
+    return mine === undefined || theirs === undefined ? undefined : mine - theirs;
+  };
+}
+
 /** Every column once a round, each round starting with the next one: what disturbs one disturbs all. */
 export async function interleave(
   columns: readonly Column[],
   rounds: number,
-  run: (column: Column) => Promise<number>,
+  run: (column: Column) => Promise<number | readonly number[]>,
 ): Promise<ReadonlyMap<ColumnName, readonly number[]>> {
   const samples = new Map<ColumnName, number[]>(columns.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < columns.length; turn += 1) {
       const column = columns[(round + turn) % columns.length];
       if (column === undefined) continue;
-      samples.get(column.name)?.push(await run(column));
+      samples.get(column.name)?.push(...[await run(column)].flat());
     }
   }
   return samples;
