@@ -115,7 +115,7 @@ export class AuthorityClient implements Authority {
     this.#session = undefined;
   }
 
-  async #post(path: string, body: object): Promise<Fields | undefined> {
+  async #post(path: string, body: object): Promise<Fields> {
     if (!this.isLive || this.#session === undefined) throw authorityGone();
     return await this.#session.post(path, body);
   }
@@ -245,8 +245,8 @@ export class AuthorityClient implements Authority {
   }
 }
 
-function asTyped<T>(read: (fields: Fields) => T | undefined, answer: Fields | undefined): T {
-  const typed = answer === undefined ? undefined : read(answer);
+function asTyped<T>(read: (fields: Fields) => T | undefined, answer: Fields): T {
+  const typed = read(answer);
   if (typed === undefined) throw authorityGone(new Error('its answer has another form'));
   return typed;
 }

@@ -248,7 +248,9 @@ function endOf(outcome: PumpOutcome): HowItEnded {
 
 /** As the agent stated it in its trailer; anything else is no exit. */
 function exitOf(trailers: Trailers | undefined): ChannelEnd['exit'] {
-  const fields = parseJsonObject(trailers?.['sallyport-exit'] ?? '') ?? {};
+  const stated = trailers?.['sallyport-exit'];
+  const fields = stated === undefined ? undefined : parseJsonObject(stated);
+  if (fields === undefined) return undefined;
   const { code, signal } = fields;
   if (typeof code === 'number' && Number.isInteger(code) && code >= 0 && code <= 255) return { code };
   return typeof signal === 'string' && /^[A-Z0-9+-]{1,20}$/.test(signal) ? { signal } : undefined;

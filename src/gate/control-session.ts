@@ -1,16 +1,23 @@
-// One HTTP/2 connection to the authority's control socket: small JSON requests with a deadline each, and
-// the stream of orders. When and how often to connect is authority-client.ts's business. A request is
-// never cancelled because an operator left: the authority may have decided it already, and its answer
-// says what has to be reported.
+// One HTTP/2 connection to the authority's control socket: asks, each with a deadline and one answer, as lines on
+// one stream (a stream for each would cost more than what is asked), and the stream of orders. When and how often
+// to connect is authority-client.ts's business. An ask is never taken back because an operator left: the authority
+// may have decided it already, and its answer says what has to be reported.
 
 import { connect as connectHttp2, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { addAbortSignal } from 'node:stream';
 import { fromProblem, SallyportError } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Fields } from '../wire/fields.ts';
+import type { Clock, Timer } from '../platform/clock.ts';
+import type { Answer } from '../wire/control.ts';
+import { object, whole, type Fields } from '../wire/fields.ts';
+import { LineReader } from '../wire/lines.ts';
+
+interface Waiting {
+  readonly resolve: (body: Fields) => void;
+  readonly reject: (error: Error) => void;
+  readonly deadline: Timer;
+}
 
 export interface ControlSessionOptions {
   readonly path: string;
@@ -24,7 +31,9 @@ export class ControlSession {
   readonly #options: ControlSessionOptions;
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
-  #pending = 0;
+  readonly #asks: ClientHttp2Stream;
+  readonly #waiting = new Map<number, Waiting>();
+  #asked = 0;
 
   constructor(socket: Socket, options: ControlSessionOptions) {
     this.#options = options;
@@ -42,26 +51,24 @@ export class ControlSession {
     // Errors end in 'close'; GOAWAY means that the authority stops, and it will not answer any more.
     this.#session.on('error', () => this.abort());
     this.#session.once('goaway', () => this.abort());
+    this.#asks = this.#open('POST', '/gate/asks');
+    this.#readAnswers();
   }
 
-  /** Undefined for an empty answer. Throws the authority's problem, or `unavailable`. */
-  async post(path: string, body: object): Promise<Fields | undefined> {
-    if (this.#session.destroyed || this.#pending >= limits.channelsPerLinkMax) throw authorityGone();
-    this.#pending++;
-    const stream = this.#open('POST', path);
-    const { clock, requestTimeoutMs } = this.#options;
-    const deadline = clock.setTimer(requestTimeoutMs, () => abortStream(stream));
-    try {
-      stream.end(JSON.stringify(body));
-      const { status, text } = await readAnswer(stream);
-      const fields = parseJsonObject(text);
-      if (status === 204) return undefined;
-      if (status === 200 && fields !== undefined) return fields;
-      throw fromProblem(fields) ?? authorityGone(new Error(`the answer had status ${status}`));
-    } finally {
-      deadline.cancel();
-      this.#pending--;
-    }
+  /** Throws the authority's problem, or `unavailable`. */
+  post(path: string, body: object): Promise<Fields> {
+    return new Promise((resolve, reject) => {
+      if (this.#asks.destroyed || this.#waiting.size >= limits.channelsPerLinkMax) throw authorityGone();
+      this.#asked += 1;
+      const id = this.#asked;
+      const { clock, requestTimeoutMs } = this.#options;
+      const deadline = clock.setTimer(requestTimeoutMs, () => {
+        this.#waiting.delete(id);
+        reject(authorityGone(new Error(`no answer within ${requestTimeoutMs} ms`)));
+      });
+      this.#waiting.set(id, { resolve, reject, deadline });
+      this.#asks.write(`${JSON.stringify({ id, path, body })}\n`);
+    });
   }
 
   /** `onEnd` is called once, when no order will come any more. */
@@ -79,13 +86,52 @@ export class ControlSession {
   }
 
   #open(method: string, path: string): ClientHttp2Stream {
-    return this.#session.request({
-      ':method': method,
-      ':path': path,
-      'content-type': 'application/json',
-      'sallyport-gate': this.#options.gateName,
+    return this.#session.request(
+      { ':method': method, ':path': path, 'sallyport-gate': this.#options.gateName },
+      { endStream: false },
+    );
+  }
+
+  #readAnswers(): void {
+    // A link's answer is the longest: a keyset, a welcome and a lease.
+    const reader = new LineReader(3 * limits.statementMaxBytes + limits.headersMaxBytes);
+    this.#asks.on('data', (chunk: Uint8Array) => {
+      const answers = reader.push(chunk)?.map(readAnswer);
+      // What cannot be understood could have been any answer.
+      if (answers === undefined) return this.abort();
+      for (const answer of answers) this.#settle(answer);
+    });
+    this.#asks.on('error', () => undefined);
+    this.#asks.once('close', () => {
+      this.abort();
+      for (const { reject, deadline } of this.#waiting.values()) {
+        deadline.cancel();
+        reject(authorityGone());
+      }
+      this.#waiting.clear();
     });
   }
+
+  /** One that nobody waits for any more has come after its deadline. */
+  #settle(answer: Answer | undefined): void {
+    if (answer === undefined) return this.abort();
+    const waiting = this.#waiting.get(answer.id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(answer.id);
+    waiting.deadline.cancel();
+    if (!('problem' in answer)) return waiting.resolve(answer.body);
+    waiting.reject(
+      fromProblem(answer.problem) ?? authorityGone(new Error('its answer is no problem of ours')),
+    );
+  }
+}
+
+function readAnswer(line: string): Answer | undefined {
+  const fields = parseJsonObject(line) ?? {};
+  const [id, body, problem] = [whole(fields, 'id'), object(fields, 'body'), object(fields, 'problem')];
+  if (id === undefined) return undefined;
+  if (problem !== undefined) return { id, problem };
+  return body === undefined ? undefined : { id, body };
 }
 
 /** Throws `unavailable` when nobody listens there. */
@@ -106,29 +152,4 @@ export function authorityGone(cause?: unknown): SallyportError {
     next: 'try again in a few seconds; if it goes on, see "sallyport status" and the log of the broker',
     cause,
   });
-}
-
-/** Body and status of one answer; a stream that ends early in any way is `unavailable`. */
-function readAnswer(stream: ClientHttp2Stream): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    let status = 0;
-    const chunks: Buffer[] = [];
-    let size = 0;
-    stream.once('response', (headers) => {
-      status = Number(headers[':status']);
-    });
-    stream.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      chunks.push(chunk);
-      // A link's answer holds a keyset, a welcome and a lease: three statements.
-      if (size > 3 * limits.statementMaxBytes) abortStream(stream);
-    });
-    stream.on('error', (error) => reject(authorityGone(error)));
-    stream.once('end', () => resolve({ status, text: Buffer.concat(chunks, size).toString('utf8') }));
-    stream.once('close', () => reject(authorityGone()));
-  });
-}
-
-function abortStream(stream: ClientHttp2Stream): void {
-  addAbortSignal(AbortSignal.abort(), stream);
 }

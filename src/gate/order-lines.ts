@@ -6,40 +6,23 @@ import { isEndReason } from '../core/end-reason.ts';
 import { parseJsonObject } from '../core/json.ts';
 import type { LinkEnd, Order } from '../wire/control.ts';
 import { complete, text, whole, type Fields } from '../wire/fields.ts';
+import { LineReader } from '../wire/lines.ts';
 
 export type OrderLines = { readonly orders: readonly Order[] } | { readonly fault: string };
 
 export class OrderReader {
-  readonly #lineMaxBytes: number;
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  readonly #lines: LineReader;
 
   constructor(lineMaxBytes: number) {
-    this.#lineMaxBytes = lineMaxBytes;
+    this.#lines = new LineReader(lineMaxBytes);
   }
 
   /** After a fault, nothing may be pushed. */
   push(chunk: Uint8Array): OrderLines {
-    const orders: Order[] = [];
-    let rest = chunk;
-    for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
-      const line = this.#take(rest.subarray(0, end));
-      rest = rest.subarray(end + 1);
-      const order = line === undefined ? undefined : readOrder(line);
-      if (order === undefined) return { fault: 'an order that cannot be read' };
-      orders.push(order);
-    }
-    this.#held.push(rest);
-    this.#heldBytes += rest.length;
-    return this.#heldBytes > this.#lineMaxBytes ? { fault: 'an order that does not end' } : { orders };
-  }
-
-  #take(last: Uint8Array): string | undefined {
-    const bytes = this.#heldBytes + last.length;
-    const line = bytes > this.#lineMaxBytes ? undefined : Buffer.concat([...this.#held, last], bytes);
-    this.#held = [];
-    this.#heldBytes = 0;
-    return line?.toString('utf8');
+    const lines = this.#lines.push(chunk);
+    if (lines === undefined) return { fault: 'an order that does not end' };
+    const orders = lines.flatMap((line) => readOrder(line) ?? []);
+    return orders.length === lines.length ? { orders } : { fault: 'an order that cannot be read' };
   }
 }
 

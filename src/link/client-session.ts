@@ -115,14 +115,17 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
       });
       const onAbort = (): void => giveUp(gone('the request was given up', signal?.reason));
       signal?.addEventListener('abort', onAbort, { once: true });
+      let isAnswered = false;
       stream.once('response', (head: IncomingHttpHeaders) => {
+        isAnswered = true;
         timer.cancel();
         resolve({ status: Number(head[':status']), headers: head, stream: bytes });
       });
       stream.once('close', () => {
         timer.cancel();
         signal?.removeEventListener('abort', onAbort);
-        reject(gone('the connection ended before the answer', stream.errored));
+        // An error that nobody hears costs as much as the stream.
+        if (!isAnswered) reject(gone('the connection ended before the answer', stream.errored));
       });
     });
     return { bytes, answer };

@@ -120,6 +120,9 @@ interface ExchangeParts {
   readonly clock: Clock;
 }
 
+/** One for all: every stream ends, and making an error each time costs more than the rest of its end. */
+const streamGone = new Error('the stream is gone');
+
 class Exchange implements IncomingRequest {
   readonly headers: IncomingHttpHeaders;
   readonly #stream: ServerHttp2Stream;
@@ -155,8 +158,8 @@ class Exchange implements IncomingRequest {
     if (this.#controller === undefined) {
       const controller = new AbortController();
       this.#controller = controller;
-      if (this.#stream.destroyed) controller.abort();
-      else this.#stream.once('close', () => controller.abort());
+      if (this.#stream.destroyed) controller.abort(streamGone);
+      else this.#stream.once('close', () => controller.abort(streamGone));
     }
     return this.#controller.signal;
   }

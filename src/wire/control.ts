@@ -5,6 +5,19 @@ import type { EndReason } from '../core/end-reason.ts';
 
 export const controlVersion = 2;
 
+/** One line of /gate/asks, to the authority. */
+export interface Ask {
+  /** Chosen by the gate, one of its own for each ask of a connection. */
+  readonly id: number;
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** One line of /gate/asks, to the gate; answers come as they are ready. */
+export type Answer =
+  | { readonly id: number; readonly body: Readonly<Record<string, unknown>> }
+  | { readonly id: number; readonly problem: Readonly<Record<string, unknown>> };
+
 export interface RegisterBody {
   readonly version: number;
   readonly gate: string;

@@ -8,7 +8,9 @@ import { createServer as createNetServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toProblem } from '../../src/core/errors.ts';
-import type { ChannelAccepted, ChannelBody, LinkBody, Order } from '../../src/wire/control.ts';
+import { limits } from '../../src/core/limits.ts';
+import type { Ask, ChannelAccepted, ChannelBody, LinkBody, Order } from '../../src/wire/control.ts';
+import { LineReader } from '../../src/wire/lines.ts';
 import type { TestCa } from './test-ca.ts';
 
 interface Told {
@@ -99,7 +101,7 @@ export class FakeAuthority {
     });
     server.on('stream', (stream, headers) => {
       stream.on('error', () => undefined);
-      void this.#answer(stream, headers[':path'] ?? '');
+      this.#serve(stream, headers[':path'] ?? '');
     });
     await rm(this.sockets.controlSocket, { force: true });
     server.listen(this.sockets.controlSocket);
@@ -156,29 +158,23 @@ export class FakeAuthority {
     for (const look of this.#waiting) look();
   }
 
-  async #answer(stream: ServerHttp2Stream, path: string): Promise<void> {
+  #serve(stream: ServerHttp2Stream, path: string): void {
     if (path === '/gate/orders') return this.#startOrders(stream);
-    const chunks: Buffer[] = [];
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    const isWhole = await new Promise<boolean>((resolve) => {
-      stream.once('end', () => resolve(true)).once('close', () => resolve(false));
+    stream.respond({ ':status': 200 });
+    const reader = new LineReader(limits.apiBodyMaxBytes);
+    stream.on('data', (chunk: Uint8Array) => {
+      for (const line of reader.push(chunk) ?? []) void this.#answer(stream, JSON.parse(line) as Ask);
     });
-    // A gate that was stopped while it spoke.
-    if (!isWhole) return;
-    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
+  }
+
+  async #answer(stream: ServerHttp2Stream, { id, path, body }: Ask): Promise<void> {
     if (this.remembers) this.told.push(...toldIn(path, body));
     this.#changed();
-    try {
-      const answer = await this.#find(path, body);
-      if (stream.destroyed) return;
-      stream.respond({ ':status': answer === undefined ? 204 : 200 });
-      stream.end(answer === undefined ? undefined : JSON.stringify(answer));
-    } catch (error) {
-      const problem = toProblem(error);
-      if (stream.destroyed) return;
-      stream.respond({ ':status': problem.status });
-      stream.end(JSON.stringify(problem));
-    }
+    const answer = await this.#find(path, body).then(
+      (found) => ({ id, body: found ?? {} }),
+      (error: unknown) => ({ id, problem: toProblem(error) }),
+    );
+    if (!stream.destroyed) stream.write(`${JSON.stringify(answer)}\n`);
     this.#changed();
   }
 

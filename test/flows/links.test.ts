@@ -21,7 +21,7 @@ import { SallyportError } from '../../src/core/errors.ts';
 import { newId, type SessionId } from '../../src/core/ids.ts';
 import { createCsr } from '../../src/platform/csr.ts';
 import { generateP256 } from '../../src/platform/keys.ts';
-import type { LinkBody, Order } from '../../src/wire/control.ts';
+import { controlVersion, type LinkBody, type Order } from '../../src/wire/control.ts';
 import { spkiThumbprint } from '../../src/wire/signed.ts';
 import {
   addDevice,
@@ -163,7 +163,7 @@ test('a gate that does not read its orders loses what it carries, 15 s after its
   const session = await openLive();
   const control = await startControl();
   try {
-    const orders = control.get('/gate/orders');
+    const orders = control.open('/gate/orders');
     await once(orders, 'response');
     await settle();
     // Not read: what is sent piles up until the authority gives the stream up.
@@ -190,7 +190,7 @@ test('what is cut between registration and orders is cut by the first order', as
   try {
     const { privateKey } = generateP256();
     const registered = control.post('/gate/register', {
-      version: 1,
+      version: controlVersion,
       gate: gateName,
       csr: await createCsr(privateKey),
       links: [{ link: pump.link.id, device: pump.device.id, linkNonce: pump.link.linkNonce }],
@@ -213,7 +213,7 @@ test('a link whose device is locked between registration and orders is closed by
   try {
     const { privateKey } = generateP256();
     await control.post('/gate/register', {
-      version: 1,
+      version: controlVersion,
       gate: gateName,
       csr: await createCsr(privateKey),
       links: [{ link: pump.link.id, device: pump.device.id, linkNonce: pump.link.linkNonce }],
@@ -228,8 +228,34 @@ test('a link whose device is locked between registration and orders is closed by
   }
 });
 
+for (const line of ['', '{}', '{"id":1}', '{"id":-1,"path":"/x","body":{}}', 'x'.repeat(3_000_000)]) {
+  test(`a gate that asks "${line.slice(0, 40)}" is given up at once`, async () => {
+    const control = await startControl();
+    try {
+      const stream = control.open('/gate/asks');
+      stream.write(`${line}\n`);
+      await once(stream, 'close');
+    } finally {
+      await control.close();
+    }
+  });
+}
+
+test('an ask that nobody answers for is answered with a problem', async () => {
+  const control = await startControl();
+  try {
+    const { problem } = await control.ask('/gate/launch', {});
+    assert.equal((problem as { readonly code: string }).code, 'not_found');
+  } finally {
+    await control.close();
+  }
+});
+
 interface Control {
-  get(path: string): ReturnType<ClientHttp2Session['request']>;
+  open(path: string): ReturnType<ClientHttp2Session['request']>;
+  /** The answer, whatever it is. */
+  ask(path: string, body: object): Promise<Readonly<Record<string, unknown>>>;
+  /** The body of a good answer. */
   post(path: string, body: object): Promise<Readonly<Record<string, unknown>>>;
   /** The first `count` orders of a new stream. */
   orders(count: number): Promise<readonly Order[]>;
@@ -243,41 +269,52 @@ async function startControl(): Promise<Control> {
   const server = await serveControl(world.ctx, path);
   const session = connect('http://authority', { createConnection: () => createConnection({ path }) });
   session.on('error', () => undefined);
-  const ask = (method: string, where: string) => {
+  const open = (method: string, where: string) => {
     const stream = session.request({ ':method': method, ':path': where, 'sallyport-gate': gateName });
     // A failing test ends in words instead of waiting for orders that never come.
     addAbortSignal(AbortSignal.timeout(answerWithinMs), stream);
     stream.on('error', () => undefined);
     return stream;
   };
+  const ask = async (where: string, body: object): Promise<Readonly<Record<string, unknown>>> => {
+    const stream = open('POST', '/gate/asks');
+    stream.write(`${JSON.stringify({ id: 7, path: where, body })}\n`);
+    const [{ id, ...answer } = { id: 0 }] = await lines<{ id: number }>(stream, 1);
+    assert.equal(id, 7);
+    return answer;
+  };
   const sink = (): boolean => true;
   world.ctx.gates.connect(gateName, sink);
   world.ctx.gates.disconnect(gateName, sink);
   return {
-    get: (where) => ask('GET', where),
+    open: (where) => open('POST', where),
+    ask,
     async post(where, body) {
-      const stream = ask('POST', where);
-      stream.end(JSON.stringify(body));
-      let text = '';
-      for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) text += chunk;
-      return JSON.parse(text) as Readonly<Record<string, unknown>>;
+      const { body: answer } = await ask(where, body);
+      return answer as Readonly<Record<string, unknown>>;
     },
-    async orders(count) {
-      const orders: Order[] = [];
-      let text = '';
-      for await (const chunk of ask('GET', '/gate/orders').setEncoding('utf8') as AsyncIterable<string>) {
-        text += chunk;
-        const lines = text.split('\n');
-        text = lines.pop() ?? '';
-        for (const line of lines) orders.push(JSON.parse(line) as Order);
-        if (orders.length >= count) break;
-      }
-      return orders;
-    },
+    orders: async (count) => await lines<Order>(open('GET', '/gate/orders'), count),
     async close() {
       session.destroy();
       await server.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The first `count` lines of a stream of JSON. */
+async function lines<Line>(
+  stream: ReturnType<ClientHttp2Session['request']>,
+  count: number,
+): Promise<Line[]> {
+  const read: Line[] = [];
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    text += chunk;
+    const whole = text.split('\n');
+    text = whole.pop() ?? '';
+    for (const line of whole) read.push(JSON.parse(line) as Line);
+    if (read.length >= count) break;
+  }
+  return read;
 }

@@ -1,12 +1,14 @@
 // The gate's door into the authority (docs/protocol.md, "Control"): HTTP/2 on a unix socket that only the
-// broker's own user can reach. Requests are JSON in, JSON out; orders are one long response, a line each.
+// broker's own user can reach. Two long streams, a line of JSON each: asks and their answers, and orders.
 
-import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { chmod, rm } from 'node:fs/promises';
 import { SallyportError, toProblem } from '../../core/errors.ts';
 import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
-import type { Order } from '../../wire/control.ts';
+import type { Answer, Ask, Order } from '../../wire/control.ts';
+import { object, text, whole } from '../../wire/fields.ts';
+import { LineReader } from '../../wire/lines.ts';
 import { Refusals } from '../api/refusals.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, StoreUnavailable } from '../store/store.ts';
@@ -33,7 +35,12 @@ export async function serveControl(ctx: AuthorityContext, socketPath: string): P
   });
   server.on('stream', (stream, headers) => {
     stream.on('error', () => stream.destroy());
-    route({ ctx, handlers, stream, headers }).catch((error: unknown) => answerError(ctx, stream, error));
+    const gate = String(headers['sallyport-gate'] ?? '');
+    const path = headers[':path'];
+    if (!/^[a-z0-9-]{1,63}$/.test(gate)) refuse(stream, 'the gate does not name itself');
+    else if (path === '/gate/orders') sendOrders(ctx, stream, gate);
+    else if (path === '/gate/asks') answerAsks({ ctx, handlers, stream, gate });
+    else refuse(stream, 'there is no such control route');
   });
   await listen(server, socketPath);
   await chmod(socketPath, 0o600);
@@ -48,33 +55,71 @@ export async function serveControl(ctx: AuthorityContext, socketPath: string): P
   };
 }
 
-interface ControlRequest {
+interface Asked {
   readonly ctx: AuthorityContext;
   readonly handlers: ControlHandlers;
   readonly stream: ServerHttp2Stream;
-  readonly headers: IncomingHttpHeaders;
+  readonly gate: string;
 }
 
-async function route({ ctx, handlers, stream, headers }: ControlRequest): Promise<void> {
-  const path = headers[':path'] ?? '';
-  const gate = String(headers['sallyport-gate'] ?? '');
-  if (!/^[a-z0-9-]{1,63}$/.test(gate)) throw new SallyportError('invalid', 'the gate does not name itself');
-  if (path === '/gate/orders') return sendOrders(ctx, stream, gate);
-  const handler = Object.hasOwn(handlers, path) ? handlers[path] : undefined;
-  if (handler === undefined) throw new SallyportError('not_found', 'there is no such control route');
-  const body = await readBody(stream);
-  const answer = await handler(gate, body as never);
-  if (stream.destroyed) return;
-  stream.respond({ ':status': answer === undefined ? 204 : 200, 'content-type': 'application/json' });
-  stream.end(answer === undefined ? undefined : JSON.stringify(answer));
+function refuse(stream: ServerHttp2Stream, message: string): void {
+  const problem = toProblem(new SallyportError('invalid', message));
+  stream.respond({ ':status': problem.status, 'content-type': 'application/problem+json' });
+  stream.end(JSON.stringify(problem));
+}
+
+function answerAsks(asked: Asked): void {
+  const { ctx, stream, gate } = asked;
+  stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
+  const reader = new LineReader(limits.apiBodyMaxBytes);
+  let underWay = 0;
+  stream.on('data', (chunk: Uint8Array) => {
+    const asks = reader.push(chunk)?.flatMap((line) => readAsk(line) ?? 'fault') ?? ['fault'];
+    const isTooMuch = underWay + asks.length > limits.channelsPerLinkMax || !hasRoom(stream);
+    if (asks.includes('fault') || isTooMuch) {
+      ctx.log.error({ gate, underWay }, 'a gate asks what cannot be read, or too much, and is given up');
+      // Its connection as a whole: a stream alone could stay half alive over there.
+      return stream.session?.destroy();
+    }
+    for (const ask of asks) {
+      if (ask === 'fault') continue;
+      underWay += 1;
+      void answerOne(asked, ask).finally(() => {
+        underWay -= 1;
+      });
+    }
+  });
+}
+
+/** Of a gate that does not read. */
+function hasRoom(stream: ServerHttp2Stream): boolean {
+  return stream.writableLength <= limits.ordersQueueMaxBytes;
+}
+
+function readAsk(line: string): Ask | undefined {
+  const fields = parseJsonObject(line) ?? {};
+  const [id, path, body] = [whole(fields, 'id'), text(fields, 'path'), object(fields, 'body')];
+  return id === undefined || path === undefined || body === undefined ? undefined : { id, path, body };
+}
+
+async function answerOne({ ctx, handlers, stream, gate }: Asked, { id, path, body }: Ask): Promise<void> {
+  let answer: Answer;
+  try {
+    const handler = Object.hasOwn(handlers, path) ? handlers[path] : undefined;
+    if (handler === undefined) throw new SallyportError('not_found', 'there is no such control route');
+    answer = { id, body: { ...(await handler(gate, body as never)) } };
+  } catch (error) {
+    const problem = toProblem(translate(error));
+    if (problem.code === 'internal') ctx.log.error({ err: error }, 'a control request failed');
+    answer = { id, problem: { ...problem } };
+  }
+  if (!stream.destroyed) stream.write(`${JSON.stringify(answer)}\n`);
 }
 
 function sendOrders(ctx: AuthorityContext, stream: ServerHttp2Stream, gate: string): void {
   stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
   const sink: OrderSink = (order: Order) => {
-    if (stream.destroyed || stream.writableLength > limits.ordersQueueMaxBytes) {
-      return void stream.destroy();
-    }
+    if (stream.destroyed || !hasRoom(stream)) return void stream.destroy();
     stream.write(`${JSON.stringify(order)}\n`);
   };
   const beat = (): void => {
@@ -89,28 +134,6 @@ function sendOrders(ctx: AuthorityContext, stream: ServerHttp2Stream, gate: stri
     timer.cancel();
     if (ctx.gates.disconnect(gate, sink)) gateLeft(ctx, gate);
   });
-}
-
-async function readBody(stream: ServerHttp2Stream): Promise<Readonly<Record<string, unknown>>> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limits.apiBodyMaxBytes)
-      throw new SallyportError('too_large', 'the control request is too large');
-    chunks.push(chunk);
-  }
-  const body = parseJsonObject(Buffer.concat(chunks).toString('utf8'));
-  if (body === undefined) throw new SallyportError('invalid', 'the control request is not a JSON object');
-  return body;
-}
-
-function answerError(ctx: AuthorityContext, stream: ServerHttp2Stream, error: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
-  const problem = toProblem(translate(error));
-  if (problem.code === 'internal') ctx.log.error({ err: error }, 'a control request failed');
-  stream.respond({ ':status': problem.status, 'content-type': 'application/problem+json' });
-  stream.end(JSON.stringify(problem));
 }
 
 function translate(error: unknown): unknown {
