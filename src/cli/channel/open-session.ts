@@ -24,6 +24,7 @@ import type { SignIn } from '../profile.ts';
 
 const channelProtocol = 'sallyport-channel';
 const channelVersion = '1';
+const signedAhead = 2;
 
 export interface SessionRequest {
   readonly target: string;
@@ -120,6 +121,8 @@ class Openings {
   readonly #openable: Openable;
   readonly #usual: EncodedParams;
   #n = 0;
+  /** Signed opens of the next channels, by their numbers: whoever forwards opens many of the same. */
+  readonly #ahead = new Map<number, string>();
   #isWaitTold = false;
 
   constructor(client: ClientSession, me: SignIn, openable: Openable) {
@@ -130,30 +133,45 @@ class Openings {
   }
 
   start(own?: ChannelParams): StartedRequest {
-    const { target, opened } = this.#openable;
-    const me = this.#me;
     const params = own === undefined ? this.#usual : encode(own);
     this.#n += 1;
-    const open: Open = {
-      session: opened.session.id,
-      n: this.#n,
-      kind: params.kind,
-      target,
-      paramsHash: params.hash,
-      linkNonce: opened.linkNonce,
-      spki: me.spki,
-    };
-    const signer = { kid: me.kid, privateKey: me.key };
+    const ahead = params === this.#usual ? this.#ahead.get(this.#n) : undefined;
+    this.#ahead.delete(this.#n);
+    if (params.kind === 'tcp') setImmediate(() => this.#signAhead());
     return this.#client.start({
       path: `/channels/${params.kind}`,
       headers: {
         'sallyport-version': channelVersion,
-        'sallyport-session': opened.session.id,
-        'sallyport-open': signStatement('open', open as unknown as JsonObject, signer),
+        'sallyport-session': this.#openable.opened.session.id,
+        'sallyport-open': ahead ?? this.#sign(this.#n, params),
         'sallyport-params': params.header,
       },
       onWaiting: () => this.#tellWait(),
     });
+  }
+
+  #sign(n: number, params: EncodedParams): string {
+    const { target, opened } = this.#openable;
+    const open: Open = {
+      session: opened.session.id,
+      n,
+      kind: params.kind,
+      target,
+      paramsHash: params.hash,
+      linkNonce: opened.linkNonce,
+      spki: this.#me.spki,
+    };
+    return signStatement('open', open as unknown as JsonObject, {
+      kid: this.#me.kid,
+      privateKey: this.#me.key,
+    });
+  }
+
+  /** While the last one is on its way, so that the next one does not wait for a signature. */
+  #signAhead(): void {
+    for (let n = this.#n + 1; n <= this.#n + signedAhead; n += 1) {
+      if (!this.#ahead.has(n)) this.#ahead.set(n, this.#sign(n, this.#usual));
+    }
   }
 
   /** The owner of the device is asked on site, which takes as long as it takes him to get there. */
