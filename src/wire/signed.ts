@@ -7,6 +7,7 @@
 import { createHash, sign, verify, type KeyObject } from 'node:crypto';
 import { limits } from '../core/limits.ts';
 import { canonicalJson, parseJsonObject, type JsonObject } from '../core/json.ts';
+import { derFromP1363, p1363FromDer } from './ecdsa-form.ts';
 
 export type Purpose = 'pass' | 'open' | 'lease' | 'welcome' | 'keyset' | 'receipt' | 'renewal';
 
@@ -47,10 +48,9 @@ export interface Signer {
 /** Signs a payload. `kid` is added to it. */
 export function signStatement(purpose: Purpose, payload: JsonObject, signer: Signer): string {
   const bytes = Buffer.from(canonicalJson({ ...payload, kid: signer.kid }), 'utf8');
-  const signature = sign(digestFor(signer.privateKey), signedBytes(purpose, bytes), {
-    key: signer.privateKey,
-    dsaEncoding: 'ieee-p1363',
-  });
+  const digest = digestFor(signer.privateKey);
+  const made = sign(digest, signedBytes(purpose, bytes), signer.privateKey);
+  const signature = digest === null ? made : p1363FromDer(made);
   return `${bytes.toString('base64url')}.${signature.toString('base64url')}`;
 }
 
@@ -72,12 +72,10 @@ export function verifyStatement(
   if (payload === undefined || typeof kid !== 'string') return { ok: false, fault: 'malformed' };
   const key = findKey(kid, payload);
   if (key === undefined) return { ok: false, fault: 'unknown_key' };
-  const valid = verify(
-    digestFor(key),
-    signedBytes(purpose, bytes),
-    { key, dsaEncoding: 'ieee-p1363' },
-    Buffer.from(match[2] ?? '', 'base64url'),
-  );
+  const digest = digestFor(key);
+  const signature = Buffer.from(match[2] ?? '', 'base64url');
+  const given = digest === null ? signature : derFromP1363(signature);
+  const valid = verify(digest, signedBytes(purpose, bytes), key, given);
   return valid ? { ok: true, payload, kid } : { ok: false, fault: 'bad_signature' };
 }
 
