@@ -16,6 +16,7 @@ import { killEverything } from './measure/processes.ts';
 import { report, type Result } from './report.ts';
 import { bulkRows } from './rows/bulk.ts';
 import { connectRows } from './rows/connect.ts';
+import { echoUnderBulk } from './rows/echo-under-bulk.ts';
 import { execOutDown } from './rows/exec-out-down.ts';
 import { execTrue } from './rows/exec-true.ts';
 import { httpRps } from './rows/http-rps.ts';
@@ -30,6 +31,7 @@ const rows: readonly Row[] = [
   ...bulkRows,
   ...connectRows,
   httpRps,
+  echoUnderBulk,
   lockToLastByte,
 ];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {

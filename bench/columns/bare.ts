@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { writeCertificates } from '../bare/certificates.ts';
-import { endProcess } from '../measure/processes.ts';
+import { endProcess, type Command } from '../measure/processes.ts';
 import { firstLine } from '../measure/run.ts';
 import type { Column } from './column.ts';
 
@@ -36,10 +36,12 @@ export async function startBare(folder: string, shell: string): Promise<Column> 
   const agent = await firstLine(node('agent', String(ports.link)), /linked/);
   const operators = String(ports.operators);
   const parts = { gate: gate.child.pid ?? 0, agent: agent.child.pid ?? 0 };
+  const showShell = (): Command => node('operator', operators, 'shell', shell, '-l');
   return {
     name: 'bare',
     exec: (argv) => node('operator', operators, 'exec', ...argv),
-    shell: () => node('operator', operators, 'shell', shell, '-l'),
+    shell: showShell,
+    linkShell: showShell,
     async forward(port) {
       const { child, found } = await firstLine(node('forward', operators, '0', String(port)), /\{.*\}/);
       const { listen } = JSON.parse(found[0]) as { readonly listen: number };

@@ -13,6 +13,8 @@ export interface Column {
   exec(argv: readonly string[]): Command;
   /** The operator's process that shows the device's login shell; wants a terminal. */
   shell(): Command;
+  /** The same over the connection that carries the forwards, where `shell` would have one of its own. */
+  linkShell(): Command;
   /** Starts the operator's process whose local port leads over the link to a port of the device. */
   forward(port: number): Promise<Forward>;
   /** A process that opens many streaming sessions and cuts them (measure/crowd.ts), where that exists. */

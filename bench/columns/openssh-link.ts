@@ -17,6 +17,8 @@ export interface LinkOptions {
 
 export interface OpensshLink {
   readonly parts: Parts;
+  /** Gives a port of the sshd's machine that leads to one of the device, until the link ends. */
+  expose(to: number): Promise<number>;
   forward(to: number): Promise<Forward>;
   close(): Promise<void>;
 }
@@ -33,12 +35,15 @@ export async function startLink({ ssh, sshd, control }: LinkOptions): Promise<Op
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   const parts = { agent: device.pid ?? 0, ...servers('gate-link', sshd, before) };
+  const expose = async (to: number): Promise<number> => {
+    const way = `127.0.0.1:0:127.0.0.1:${to}`;
+    return Number((await timed(ssh('-S', control, '-O', 'forward', '-R', way, host))).stdout);
+  };
   return {
     parts,
+    expose,
     async forward(to) {
-      const place = `127.0.0.1:${to}`;
-      const asked = await timed(ssh('-S', control, '-O', 'forward', '-R', `127.0.0.1:0:${place}`, host));
-      const between = Number(asked.stdout);
+      const between = await expose(to);
       const others = descendants(sshd);
       const port = await freePort();
       const way = `127.0.0.1:${port}:127.0.0.1:${between}`;
@@ -49,7 +54,7 @@ export async function startLink({ ssh, sshd, control }: LinkOptions): Promise<Op
         parts: { ...parts, operator: operator.pid ?? 0, ...servers('gate', sshd, others) },
         async close() {
           await endProcess(operator);
-          await timed(ssh('-S', control, '-O', 'cancel', '-R', `127.0.0.1:${between}:${place}`, host));
+          await timed(ssh('-S', control, '-O', 'cancel', '-R', `127.0.0.1:${between}:127.0.0.1:${to}`, host));
         },
       };
     },

@@ -79,10 +79,14 @@ export async function startOpenssh(parent: string): Promise<Column | string> {
   // The host key becomes known, so that no measured run asks for it.
   await timed(ssh('bench', 'true'));
   const link = await startLink({ ssh, sshd: server.pid ?? 0, control: file('link') });
+  // The device's own sshd behind its link: here the same one once more.
+  const between = await link.expose(port);
   return {
     name: 'openssh',
     exec: (argv) => ssh('bench', ...argv),
     shell: () => ssh('bench'),
+    linkShell: () =>
+      ssh('-o', `ProxyCommand=ssh -F ${file('ssh_config')} -W 127.0.0.1:${between} bench`, 'bench'),
     forward: (to) => link.forward(to),
     parts: { sshd: server.pid ?? 0, ...link.parts },
     async close() {

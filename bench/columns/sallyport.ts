@@ -62,10 +62,12 @@ export async function startSallyport(parent: string): Promise<Column> {
   await timed(admin('policy', 'apply', policyFile, '-m', 'the bench'));
 
   const parts = { ...brokerParts(broker.child.pid ?? 0), agent: agent.child.pid ?? 0 };
+  const showShell = (): Command => sallyport(operator, 'shell', device);
   return {
     name: 'sallyport',
     exec: (argv) => sallyport(operator, 'exec', device, '--', ...argv),
-    shell: () => sallyport(operator, 'shell', device),
+    shell: showShell,
+    linkShell: showShell,
     async forward(to) {
       const { child, found } = await firstLine(
         sallyport(operator, 'forward', device, '--to', `127.0.0.1:${to}`),

@@ -17,7 +17,7 @@ export interface Usage {
   readonly rssMib: number;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Set<number>();
 const endWithinMs = 5_000;
 /** _SC_CLK_TCK: 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
@@ -28,10 +28,16 @@ export function startProcess(command: Command, stdio: StdioOptions): ChildProces
     stdio,
     env: { ...process.env, ...command.env },
   });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-  child.once('error', () => running.delete(child));
+  if (child.pid !== undefined) child.once('exit', adopt(child.pid));
+  // Not there to be started: whoever waits for its end is told, and nobody else has to be.
+  child.on('error', () => undefined);
   return child;
+}
+
+/** A process that was started otherwise, to be ended with the rest; the answer is to be called at its end. */
+export function adopt(pid: number): () => void {
+  running.add(pid);
+  return () => void running.delete(pid);
 }
 
 /** SIGTERM, then SIGKILL for it and what it started when it does not go. */
@@ -47,7 +53,7 @@ export async function endProcess(child: ChildProcess): Promise<void> {
 
 /** The last resort, on the way out: synchronous, and nothing is left. */
 export function killEverything(): void {
-  for (const { pid } of running) if (pid !== undefined) killAll([...descendants(pid), pid]);
+  for (const pid of running) killAll([...descendants(pid), pid]);
 }
 
 function killAll(pids: readonly number[]): void {

@@ -1,9 +1,9 @@
 // From the start of the operator's process, on a terminal of its own, to the first byte that the device's
 // login shell prints.
 
-import { spawn } from '@lydell/node-pty';
 import type { Command } from '../measure/processes.ts';
 import { median, percentile, rounded } from '../measure/statistics.ts';
+import { openTerminal } from '../measure/terminal.ts';
 import { interleave, summarise, type Row } from './row.ts';
 
 const runs = 15;
@@ -25,32 +25,15 @@ export const shellOpen: Row = {
 };
 
 /** Leaves by "exit" and waits for the end, so that no run meets the remains of the one before. */
-function firstByteMs(command: Command): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const startedAt = performance.now();
-    const terminal = spawn(command.file, [...command.args], {
-      cols: 80,
-      rows: 24,
-      env: { ...process.env, ...command.env },
-    });
-    const timer = setTimeout(() => terminal.kill('SIGKILL'), openMaxMs);
-    let said = '';
-    let ms: number | undefined;
-    terminal.onData((text) => {
-      said += text;
-      if (ms !== undefined) return;
-      ms = performance.now() - startedAt;
-      terminal.write('exit\r');
-    });
-    terminal.onExit(({ exitCode, signal }) => {
-      clearTimeout(timer);
-      if (ms !== undefined && exitCode === 0 && signal === 0) resolve(ms);
-      else
-        reject(
-          new Error(
-            `"${command.args.join(' ')}" ended with ${exitCode}, signal ${signal ?? 0}: ${said.trim()}`,
-          ),
-        );
-    });
+async function firstByteMs(command: Command): Promise<number> {
+  const startedAt = performance.now();
+  const terminal = openTerminal(command, { maxMs: openMaxMs });
+  let ms = Number.NaN;
+  terminal.onText(() => {
+    if (!Number.isNaN(ms)) return;
+    ms = performance.now() - startedAt;
+    terminal.type('exit\r');
   });
+  await terminal.ended;
+  return ms;
 }
