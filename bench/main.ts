@@ -21,6 +21,7 @@ import { execOutDown } from './rows/exec-out-down.ts';
 import { execTrue } from './rows/exec-true.ts';
 import { httpRps } from './rows/http-rps.ts';
 import { lockToLastByte } from './rows/lock-to-last-byte.ts';
+import { pathRows } from './rows/path.ts';
 import type { Row } from './rows/row.ts';
 import { shellOpen } from './rows/shell-open.ts';
 
@@ -32,6 +33,7 @@ const rows: readonly Row[] = [
   ...connectRows,
   httpRps,
   echoUnderBulk,
+  ...pathRows,
   lockToLastByte,
 ];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {

@@ -7,7 +7,15 @@ import type { Command } from '../measure/processes.ts';
 export type ColumnName = 'bare' | 'sallyport' | 'openssh';
 export const columnNames: readonly ColumnName[] = ['bare', 'sallyport', 'openssh'];
 
-export interface Column {
+/** A device that is linked. */
+export interface Device {
+  /** Starts the operator's process whose local port leads over the link to a port of the device. */
+  forward(port: number): Promise<Forward>;
+  close(): Promise<void>;
+}
+
+/** The device that most rows use, and what carries it. */
+export interface Column extends Device {
   readonly name: ColumnName;
   /** The operator's process that runs `argv` on the device. */
   exec(argv: readonly string[]): Command;
@@ -15,13 +23,14 @@ export interface Column {
   shell(): Command;
   /** The same over the connection that carries the forwards, where `shell` would have one of its own. */
   linkShell(): Command;
-  /** Starts the operator's process whose local port leads over the link to a port of the device. */
-  forward(port: number): Promise<Forward>;
+  /** Where links come in on 127.0.0.1. */
+  readonly linkPort: number;
+  /** Links one more device, which dials `port` instead. */
+  addDevice(port: number): Promise<Device>;
   /** A process that opens many streaming sessions and cuts them (measure/crowd.ts), where that exists. */
   readonly crowd?: Crowding;
   /** The long-running processes, by the part they play. */
   readonly parts: Parts;
-  close(): Promise<void>;
 }
 
 export interface Forward {

@@ -5,31 +5,32 @@ import { freePort, untilListening } from '../measure/port.ts';
 import type { Parts } from '../measure/part-usage.ts';
 import { descendants, endProcess, startProcess, type Command } from '../measure/processes.ts';
 import { timed } from '../measure/run.ts';
-import type { Forward } from './column.ts';
+import type { Device } from './column.ts';
 
 export interface LinkOptions {
   readonly ssh: (...args: readonly string[]) => Command;
   /** Process id of the sshd. */
   readonly sshd: number;
+  /** What the device dials. */
+  readonly port: number;
   /** Where the device's ssh takes further ports. */
   readonly control: string;
 }
 
-export interface OpensshLink {
+export interface OpensshLink extends Device {
   readonly parts: Parts;
   /** Gives a port of the sshd's machine that leads to one of the device, until the link ends. */
   expose(to: number): Promise<number>;
-  forward(to: number): Promise<Forward>;
-  close(): Promise<void>;
 }
 
 const host = 'bench';
 const tries = 100;
 const everyMs = 50;
 
-export async function startLink({ ssh, sshd, control }: LinkOptions): Promise<OpensshLink> {
+export async function startLink({ ssh, sshd, port: dialled, control }: LinkOptions): Promise<OpensshLink> {
   const before = descendants(sshd);
-  const device = startProcess(ssh('-M', '-S', control, '-N', host), ['ignore', 'ignore', 'inherit']);
+  const dial = ssh('-p', String(dialled), '-M', '-S', control, '-N', host);
+  const device = startProcess(dial, ['ignore', 'ignore', 'inherit']);
   for (let left = tries; !(await isUp(ssh('-S', control, '-O', 'check', host))); left -= 1) {
     if (left === 0) throw new Error('the device of the openssh column has no connection');
     await new Promise((resolve) => setTimeout(resolve, everyMs));

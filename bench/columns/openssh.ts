@@ -78,7 +78,12 @@ export async function startOpenssh(parent: string): Promise<Column | string> {
   const ssh = (...args: readonly string[]) => ({ file: 'ssh', args: ['-F', file('ssh_config'), ...args] });
   // The host key becomes known, so that no measured run asks for it.
   await timed(ssh('bench', 'true'));
-  const link = await startLink({ ssh, sshd: server.pid ?? 0, control: file('link') });
+  let links = 0;
+  const start = (at: number): ReturnType<typeof startLink> => {
+    links += 1;
+    return startLink({ ssh, sshd: server.pid ?? 0, port: at, control: file(`link-${links}`) });
+  };
+  const link = await start(port);
   // The device's own sshd behind its link: here the same one once more.
   const between = await link.expose(port);
   return {
@@ -88,6 +93,8 @@ export async function startOpenssh(parent: string): Promise<Column | string> {
     linkShell: () =>
       ssh('-o', `ProxyCommand=ssh -F ${file('ssh_config')} -W 127.0.0.1:${between} bench`, 'bench'),
     forward: (to) => link.forward(to),
+    linkPort: port,
+    addDevice: start,
     parts: { sshd: server.pid ?? 0, ...link.parts },
     async close() {
       await link.close();

@@ -8,12 +8,12 @@ import { freePort } from '../measure/port.ts';
 import { firstLine, timed } from '../measure/run.ts';
 import type { Column } from './column.ts';
 import { packProduct } from './pack-product.ts';
+import { json, startDevice } from './sallyport-device.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const product = join(root, 'bench', 'out', 'product');
 const device = 'dev';
 const operator = 'ana';
-const onlineTries = 100;
 
 const policy = `@id("bench")
 @maxSession("1h")
@@ -34,9 +34,6 @@ export async function startSallyport(parent: string): Promise<Column> {
     env: { SALLYPORT_HOME: join(folder, home) },
   });
   const admin = (...args: readonly string[]): Command => sallyport('admin', ...args);
-  const json = async (command: Command): Promise<Readonly<Record<string, unknown>>> =>
-    JSON.parse((await timed(command)).stdout) as Record<string, unknown>;
-
   const port = await freePort();
   const address = `localhost:${port}`;
   const data = join(folder, 'broker');
@@ -49,35 +46,34 @@ export async function startSallyport(parent: string): Promise<Column> {
   const person = await json(admin('identities', 'add', operator, '--role', 'operator', '--json'));
   await timed(sallyport(operator, 'login', address, '--invite', String(person['token'])));
 
-  const state = join(folder, 'device');
-  const invited = await json(admin('devices', 'invite', device, '--owner', operator, '--json'));
-  await timed(admin('agent', 'join', address, '--token', String(invited['token']), '--state', state));
-  const agent = await firstLine(admin('agent', 'run', '--state', state), /\n/);
-  for (let left = onlineTries; ; left -= 1) {
-    if ((await json(admin('devices', 'show', device, '--json')))['online'] === true) break;
-    if (left === 0) throw new Error(`"${device}" did not come online`);
-  }
+  const parts = brokerParts(broker.child.pid ?? 0);
+  const start = (name: string, at: string): ReturnType<typeof startDevice> =>
+    startDevice({
+      name,
+      address: at,
+      folder,
+      operator,
+      asAdmin: admin,
+      asOperator: (...args) => sallyport(operator, ...args),
+      parts,
+    });
+  const own = await start(device, address);
   const policyFile = join(folder, 'bench.cedar');
   await writeFile(policyFile, policy);
   await timed(admin('policy', 'apply', policyFile, '-m', 'the bench'));
 
-  const parts = { ...brokerParts(broker.child.pid ?? 0), agent: agent.child.pid ?? 0 };
+  let added = 0;
   const showShell = (): Command => sallyport(operator, 'shell', device);
   return {
     name: 'sallyport',
     exec: (argv) => sallyport(operator, 'exec', device, '--', ...argv),
     shell: showShell,
     linkShell: showShell,
-    async forward(to) {
-      const { child, found } = await firstLine(
-        sallyport(operator, 'forward', device, '--to', `127.0.0.1:${to}`),
-        /listening at \S+:(\d+) for/,
-      );
-      return {
-        port: Number(found[1]),
-        parts: { ...parts, operator: child.pid ?? 0 },
-        close: () => endProcess(child),
-      };
+    forward: (to) => own.forward(to),
+    linkPort: port,
+    addDevice: (at) => {
+      added += 1;
+      return start(`${device}-${added}`, `localhost:${at}`);
     },
     crowd: {
       command: (count, argv) => ({
@@ -99,9 +95,9 @@ export async function startSallyport(parent: string): Promise<Column> {
         }
       },
     },
-    parts,
+    parts: own.parts,
     async close() {
-      await endProcess(agent.child);
+      await own.close();
       await endProcess(broker.child);
     },
   };

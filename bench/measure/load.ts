@@ -1,5 +1,5 @@
-// Load generators and what they aim at (load/, targets/): small processes of their own, the same ones for
-// every column, so that a column is only what stands between them.
+// Load generators, what they aim at, and the long way between (load/, targets/, path/): small processes of
+// their own, the same ones for every column, so that a column is only what stands between them.
 
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -26,9 +26,17 @@ const bench = join(import.meta.dirname, '..');
 /** The longest single measurement is a fraction of it. */
 const runMaxMs = 180_000;
 
-export async function startTarget(name: 'echo' | 'http' | 'stream'): Promise<Target> {
-  const file = join(bench, 'targets', `${name}.ts`);
-  const { child, found } = await firstLine({ file: process.execPath, args: [file] }, /(\d+)\n/);
+export function startTarget(name: 'echo' | 'http' | 'stream'): Promise<Target> {
+  return start([join(bench, 'targets', `${name}.ts`)]);
+}
+
+/** The long way to a port (path/relay.ts). */
+export function startRelay(port: number): Promise<Target> {
+  return start([join(bench, 'path', 'relay.ts'), String(port)]);
+}
+
+async function start(args: readonly string[]): Promise<Target> {
+  const { child, found } = await firstLine({ file: process.execPath, args }, /(\d+)\n/);
   return { port: Number(found[1]), pid: child.pid ?? 0, close: () => endProcess(child) };
 }
 

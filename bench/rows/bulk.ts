@@ -1,9 +1,9 @@
 // Connections that move a fixed number of bytes at once through one forward, up or down.
 
 import type { BulkRequest, BulkResult } from '../load/bulk.ts';
-import { median, rounded } from '../measure/statistics.ts';
+import { median } from '../measure/statistics.ts';
 import { withForwards } from './forwards.ts';
-import { interleave, ratioTo, summarise, type Measured, type Row } from './row.ts';
+import { interleave, ratioTo, spread, summarise, type Measured, type Row } from './row.ts';
 
 const bytes = 1024 ** 3;
 const quickBytes = 256 * 1024 ** 2;
@@ -38,7 +38,7 @@ function bulk({ way, connections }: Pick<BulkRequest, 'way' | 'connections'>): R
           return {
             values: summarise(samples, median),
             detail: {
-              best: summarise(samples, (values) => rounded(Math.max(...values))),
+              samples: spread(samples),
               cpuSecondsPerGb: cpuSecondsPerUnit,
               rssMib,
               bytes: size,

@@ -33,7 +33,7 @@ export const echoUnderBulk: Row = {
           await forwards.warmUp(column, { way: 'down', connections, bytes: warmUpBytes });
         }
         const idle = new Map<ColumnName, number[]>(columns.map(({ name }) => [name, []]));
-        const moved = new Map<ColumnName, number>();
+        const moved = new Map<string, number>();
         const speeds = new Map<ColumnName, number[]>(columns.map(({ name }) => [name, []]));
         const loaded = await interleave(columns, isQuick ? 1 : rounds, async (column) => {
           const echoes = await measureEchoes(column, forwards);

@@ -1,22 +1,27 @@
 // A forward of every column to one target, and one load generator that runs through each in turn, with what
 // all processes between them and these two used while it ran.
 
-import type { Column, ColumnName, Forward } from '../columns/column.ts';
+import type { Device, Forward } from '../columns/column.ts';
 import { startLoad, startTarget } from '../measure/load.ts';
 import { watch, type Parts, type UsageByPart } from '../measure/part-usage.ts';
 
+/** A column, or a device of one under a name of its own. */
+export interface Reached extends Pick<Device, 'forward'> {
+  readonly name: string;
+}
+
 export interface Wanted {
-  readonly columns: readonly Column[];
+  readonly columns: readonly Reached[];
   readonly target: 'echo' | 'http' | 'stream';
   readonly load: 'bulk' | 'connect' | 'http';
 }
 
 export interface Forwards<Request, Result> {
-  run(column: Column, request: Omit<Request, 'port'>): Promise<Result>;
+  run(column: Reached, request: Omit<Request, 'port'>): Promise<Result>;
   /** The same, and not counted. */
-  warmUp(column: Column, request: Omit<Request, 'port'>): Promise<Result>;
+  warmUp(column: Reached, request: Omit<Request, 'port'>): Promise<Result>;
   /** Of the counted runs: CPU time by part for a unit of work, of which a column did so many; the most memory. */
-  spent(unitsOf: (name: ColumnName) => number): {
+  spent(unitsOf: (name: string) => number): {
     readonly cpuSecondsPerUnit: Readonly<Record<string, Readonly<Record<string, number>>>>;
     readonly rssMib: Readonly<Record<string, Readonly<Record<string, number>>>>;
   };
@@ -35,13 +40,13 @@ export async function withForwards<Request extends { readonly port: number }, Re
 ): Promise<T> {
   const target = await startTarget(targetName);
   const load = startLoad<Request, Result>(loadName);
-  const ways = new Map<ColumnName, Way>();
-  const wayOf = ({ name }: Column): Way => {
+  const ways = new Map<string, Way>();
+  const wayOf = ({ name }: Reached): Way => {
     const way = ways.get(name);
     if (way === undefined) throw new Error(`"${name}" has no forward`);
     return way;
   };
-  const drive = (column: Column, request: Omit<Request, 'port'>): Promise<Result> =>
+  const drive = (column: Reached, request: Omit<Request, 'port'>): Promise<Result> =>
     load.run({ ...request, port: wayOf(column).forward.port } as unknown as Request);
   try {
     for (const column of columns) {
@@ -85,8 +90,8 @@ function sum(before: UsageByPart, now: UsageByPart): UsageByPart {
 }
 
 function figures(
-  ways: ReadonlyMap<ColumnName, Way>,
-  figure: (usage: UsageByPart[string], name: ColumnName) => number,
+  ways: ReadonlyMap<string, Way>,
+  figure: (usage: UsageByPart[string], name: string) => number,
 ): Readonly<Record<string, Readonly<Record<string, number>>>> {
   return Object.fromEntries(
     [...ways].map(([name, { used }]) => [

@@ -1,11 +1,10 @@
 // Small GETs over keep-alive connections through a forward to a plain node:http server, one under way on
 // each.
 
-import type { ColumnName } from '../columns/column.ts';
 import type { HttpRequest, HttpResult } from '../load/http.ts';
-import { median, rounded } from '../measure/statistics.ts';
+import { median } from '../measure/statistics.ts';
 import { withForwards } from './forwards.ts';
-import { interleave, ratioTo, summarise, type Measured, type Row } from './row.ts';
+import { interleave, ratioTo, spread, summarise, type Measured, type Row } from './row.ts';
 
 const connections = 32;
 const rounds = 3;
@@ -24,7 +23,7 @@ export const httpRps: Row = {
       async (forwards) => {
         const request = { connections, warmUpMs, forMs: isQuick ? quickForMs : forMs };
         for (const column of columns) await forwards.warmUp(column, { ...request, forMs: 1_000 });
-        const answered = new Map<ColumnName, number>();
+        const answered = new Map<string, number>();
         const samples = await interleave(columns, rounds, async (column) => {
           const { answers, answersInAll, ms } = await forwards.run(column, request);
           answered.set(column.name, (answered.get(column.name) ?? 0) + answersInAll);
@@ -34,7 +33,7 @@ export const httpRps: Row = {
         return {
           values: summarise(samples, median),
           detail: {
-            best: summarise(samples, (values) => rounded(Math.max(...values))),
+            samples: spread(samples),
             cpuSecondsPerThousand: cpuSecondsPerUnit,
             rssMib,
             answered: Object.fromEntries(answered),

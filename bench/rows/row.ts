@@ -1,6 +1,7 @@
 // A row of the table: how it is measured, in which unit, and the figure it is to reach.
 
 import type { Column, ColumnName } from '../columns/column.ts';
+import { rounded } from '../measure/statistics.ts';
 
 export interface Plan {
   readonly isQuick: boolean;
@@ -46,12 +47,12 @@ export function differenceTo(other: ColumnName): (values: Values) => number | un
 }
 
 /** Every column once a round, each round starting with the next one: what disturbs one disturbs all. */
-export async function interleave(
-  columns: readonly Column[],
+export async function interleave<C extends { readonly name: string }>(
+  columns: readonly C[],
   rounds: number,
-  run: (column: Column) => Promise<number | readonly number[]>,
-): Promise<ReadonlyMap<ColumnName, readonly number[]>> {
-  const samples = new Map<ColumnName, number[]>(columns.map(({ name }) => [name, []]));
+  run: (column: C) => Promise<number | readonly number[]>,
+): Promise<ReadonlyMap<C['name'], readonly number[]>> {
+  const samples = new Map<C['name'], number[]>(columns.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < columns.length; turn += 1) {
       const column = columns[(round + turn) % columns.length];
@@ -62,9 +63,18 @@ export async function interleave(
   return samples;
 }
 
-export function summarise(
-  samples: ReadonlyMap<ColumnName, readonly number[]>,
+export function summarise<Name extends string>(
+  samples: ReadonlyMap<Name, readonly number[]>,
   figure: (samples: readonly number[]) => number,
-): Values {
-  return Object.fromEntries([...samples].map(([name, values]) => [name, figure(values)]));
+): Readonly<Partial<Record<Name, number>>> {
+  return Object.fromEntries([...samples].map(([name, values]) => [name, figure(values)])) as Partial<
+    Record<Name, number>
+  >;
+}
+
+/** All samples, for the detail of a row that has few. */
+export function spread<Name extends string>(
+  samples: ReadonlyMap<Name, readonly number[]>,
+): Readonly<Record<string, readonly number[]>> {
+  return Object.fromEntries([...samples].map(([name, values]) => [name, values.map(rounded)]));
 }
