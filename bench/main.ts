@@ -16,6 +16,8 @@ import { killEverything } from './measure/processes.ts';
 import { report, type Result } from './report.ts';
 import { bulkRows } from './rows/bulk.ts';
 import { connectRows } from './rows/connect.ts';
+import { cpLarge } from './rows/cp-large.ts';
+import { cpSmall } from './rows/cp-small.ts';
 import { echoUnderBulk } from './rows/echo-under-bulk.ts';
 import { execOutDown } from './rows/exec-out-down.ts';
 import { execTrue } from './rows/exec-true.ts';
@@ -34,6 +36,8 @@ const rows: readonly Row[] = [
   httpRps,
   echoUnderBulk,
   ...pathRows,
+  cpLarge,
+  cpSmall,
   lockToLastByte,
 ];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {

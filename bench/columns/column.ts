@@ -23,6 +23,8 @@ export interface Column extends Device {
   shell(): Command;
   /** The same over the connection that carries the forwards, where `shell` would have one of its own. */
   linkShell(): Command;
+  /** The operator's process that copies, where there is one for it. */
+  readonly copy?: (task: CopyTask) => Command;
   /** Where links come in on 127.0.0.1. */
   readonly linkPort: number;
   /** Links one more device, which dials `port` instead. */
@@ -31,6 +33,14 @@ export interface Column extends Device {
   readonly crowd?: Crowding;
   /** The long-running processes, by the part they play. */
   readonly parts: Parts;
+}
+
+export interface CopyTask {
+  readonly way: 'up' | 'down';
+  /** Absolute; down: of the device. */
+  readonly from: string;
+  readonly to: string;
+  readonly isRecursive: boolean;
 }
 
 export interface Forward {

@@ -49,6 +49,7 @@ export async function startOpenssh(parent: string): Promise<Column | string> {
       PrintLastLog: 'no',
       UseDNS: 'no',
       MaxStartups: '200',
+      Subsystem: 'sftp internal-sftp',
     }),
   );
   await writeFile(
@@ -92,6 +93,16 @@ export async function startOpenssh(parent: string): Promise<Column | string> {
     shell: () => ssh('bench'),
     linkShell: () =>
       ssh('-o', `ProxyCommand=ssh -F ${file('ssh_config')} -W 127.0.0.1:${between} bench`, 'bench'),
+    copy: ({ way, from, to, isRecursive }) => ({
+      file: 'scp',
+      args: [
+        '-q',
+        '-F',
+        file('ssh_config'),
+        ...(isRecursive ? ['-r'] : []),
+        ...(way === 'up' ? [from, `bench:${to}`] : [`bench:${from}`, to]),
+      ],
+    }),
     forward: (to) => link.forward(to),
     linkPort: port,
     addDevice: start,

@@ -19,7 +19,10 @@ const policy = `@id("bench")
 @maxSession("1h")
 permit (
   principal in Role::"operator",
-  action in [Action::"discover", Action::"shell", Action::"exec", Action::"forward"],
+  action in [
+    Action::"discover", Action::"shell", Action::"exec",
+    Action::"forward", Action::"upload", Action::"download"
+  ],
   resource
 );
 `;
@@ -69,6 +72,13 @@ export async function startSallyport(parent: string): Promise<Column> {
     exec: (argv) => sallyport(operator, 'exec', device, '--', ...argv),
     shell: showShell,
     linkShell: showShell,
+    copy: ({ way, from, to, isRecursive }) =>
+      sallyport(
+        operator,
+        'cp',
+        ...(isRecursive ? ['-r'] : []),
+        ...(way === 'up' ? [from, `${device}:${to}`] : [`${device}:${from}`, to]),
+      ),
     forward: (to) => own.forward(to),
     linkPort: port,
     addDevice: (at) => {

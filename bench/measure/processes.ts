@@ -68,6 +68,7 @@ function killAll(pids: readonly number[]): void {
 
 interface Stat {
   readonly parent: number;
+  readonly endedChildrenCpuSeconds: number;
   readonly usage: Usage;
 }
 
@@ -85,16 +86,23 @@ function readStat(pid: number | string): Stat | undefined {
     .split(' ')
     .map(Number);
   const [, parent = 0] = fields;
-  const ticks = fields.slice(11, 15).reduce((sum, one) => sum + one, 0);
+  const secondsOf = (from: number, to: number): number =>
+    fields.slice(from, to).reduce((sum, one) => sum + one, 0) / ticksPerSecond;
   const pages = fields[21] ?? 0;
   return {
     parent,
-    usage: { cpuSeconds: ticks / ticksPerSecond, rssMib: Math.round((pages * pageBytes) / 2 ** 20) },
+    endedChildrenCpuSeconds: secondsOf(13, 15),
+    usage: { cpuSeconds: secondsOf(11, 15), rssMib: Math.round((pages * pageBytes) / 2 ** 20) },
   };
 }
 
 export function usageOf(pid: number): Usage | undefined {
   return readStat(pid)?.usage;
+}
+
+/** Of every process that the bench has started and seen the end of. */
+export function endedChildrenCpuSeconds(): number {
+  return readStat('self')?.endedChildrenCpuSeconds ?? 0;
 }
 
 function allParents(): ReadonlyMap<number, number> {

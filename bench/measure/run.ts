@@ -11,11 +11,14 @@ export interface Timed {
   readonly stdout: string;
 }
 
-/** Throws when it does not end with status 0. */
-export async function timed(command: Command): Promise<Timed> {
+/** Throws when it does not end with status 0, or not in time. */
+export async function timed(
+  command: Command,
+  { maxMs = runMaxMs }: { readonly maxMs?: number } = {},
+): Promise<Timed> {
   const startedAt = performance.now();
   const child = startProcess(command, ['ignore', 'pipe', 'pipe']);
-  const timer = setTimeout(() => child.kill('SIGKILL'), runMaxMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), maxMs);
   const exited = once(child, 'exit').then(() => performance.now() - startedAt);
   let stdout = '';
   let stderr = '';
