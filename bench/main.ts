@@ -22,7 +22,7 @@ import { echoUnderBulk } from './rows/echo-under-bulk.ts';
 import { execOutDown } from './rows/exec-out-down.ts';
 import { execTrue } from './rows/exec-true.ts';
 import { httpRps } from './rows/http-rps.ts';
-import { lockToLastByte } from './rows/lock-to-last-byte.ts';
+import { lockRows } from './rows/lock-to-last-byte.ts';
 import { pathRows } from './rows/path.ts';
 import type { Row } from './rows/row.ts';
 import { shellOpen } from './rows/shell-open.ts';
@@ -38,7 +38,7 @@ const rows: readonly Row[] = [
   ...pathRows,
   cpLarge,
   cpSmall,
-  lockToLastByte,
+  ...lockRows,
 ];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {
   bare: (folder) => startBare(folder, userInfo().shell ?? '/bin/sh'),

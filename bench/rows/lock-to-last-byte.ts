@@ -1,6 +1,6 @@
-// A hundred live sessions, each with steady output, and a lock on the person: from sending the lock
-// request to the last byte that each session received, by one clock in one process. OpenSSH has no lock.
-// The bare column ends its hundred streams by one request to its gate.
+// A hundred or a thousand live sessions, each with steady output, and a lock on the person: from sending the
+// lock request to the last byte that each session received, by one clock in one process. OpenSSH has no lock.
+// The bare column ends all its streams by one request to its gate.
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -9,66 +9,85 @@ import type { Column, ColumnName } from '../columns/column.ts';
 import type { CrowdReport } from '../measure/crowd.ts';
 import { endProcess, startProcess } from '../measure/processes.ts';
 import { percentile, rounded } from '../measure/statistics.ts';
-import type { Row } from './row.ts';
+import type { Measured, Row } from './row.ts';
 
-const sessions = 100;
-const rounds = 3;
-/** 5,000 lines a second over all sessions: half of what two cores carry, so that a queue is not measured. */
-const tickMs = 20;
+/** Over all sessions together: half of what two cores carry, so that a queue is not measured. */
+const linesPerSecond = 5_000;
+const reachMs = 100;
+/** Opening a thousand sessions takes most of it. */
+const crowdMaxMs = 300_000;
 
-export const lockToLastByte: Row = {
-  id: 'lock-to-last-byte-100-p99',
-  unit: 'ms',
-  what: 'lock sent to last byte, 100 streaming sessions, p99',
-  reach: {
-    words: '<= 100 ms',
-    of: (values) => values.sallyport,
-    isMet: (ms) => ms <= 100,
-  },
-  async measure(columns, { isQuick }) {
-    const values: Partial<Record<ColumnName, number>> = {};
-    const detail: Record<string, unknown> = {};
-    for (const column of columns) {
-      const reports: CrowdReport[] = [];
-      for (let round = 0; round < (isQuick ? 1 : rounds); round += 1) {
-        const report = await cutCrowd(column);
-        if (report !== undefined) reports.push(report);
-      }
-      if (reports.length === 0) continue;
-      values[column.name] = p99(reports.flatMap((report) => report.lastByteMs));
-      detail[column.name] = {
-        roundsP99: reports.map((report) => rounded(p99(report.lastByteMs))),
-        median: rounded(
-          percentile(
-            reports.flatMap((report) => report.lastByteMs),
-            50,
-          ),
-        ),
-        streamEndP99: rounded(p99(reports.flatMap((report) => report.endMs))),
-        answerMs: reports.map((report) => rounded(report.answerMs)),
-        // Negative: the last byte came before the answer to the lock request.
-        afterAnswerP99: rounded(
-          p99(reports.flatMap((report) => report.lastByteMs.map((ms) => ms - report.answerMs))),
-        ),
-        linesPerSecond: reports.map((report) => Math.round(report.chunksPerSecond)),
-      };
+interface Size {
+  readonly sessions: number;
+  readonly rounds: number;
+}
+
+export const lockRows: readonly Row[] = [
+  lockToLastByte({ sessions: 100, rounds: 3 }),
+  lockToLastByte({ sessions: 1_000, rounds: 1 }),
+];
+
+function lockToLastByte({ sessions, rounds }: Size): Row {
+  return {
+    id: `lock-to-last-byte-${sessions}-p99`,
+    unit: 'ms',
+    what: `lock sent to last byte, ${sessions} streaming sessions, p99`,
+    reach: { words: `<= ${reachMs} ms`, of: (values) => values.sallyport, isMet: (ms) => ms <= reachMs },
+    measure: (columns, { isQuick }) => measure(columns, { sessions, rounds: isQuick ? 1 : rounds }),
+  };
+}
+
+async function measure(columns: readonly Column[], { sessions, rounds }: Size): Promise<Measured> {
+  const tickMs = (1_000 * sessions) / linesPerSecond;
+  const values: Partial<Record<ColumnName, number>> = {};
+  const detail: Record<string, unknown> = {};
+  for (const column of columns) {
+    const reports: CrowdReport[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const report = await cutCrowd(column, { sessions, tickMs });
+      if (report !== undefined) reports.push(report);
     }
-    return { values, detail: { ...detail, sessions, tickMs } };
-  },
-};
+    if (reports.length === 0) continue;
+    values[column.name] = p99(reports.flatMap((report) => report.lastByteMs));
+    detail[column.name] = {
+      roundsP99: reports.map((report) => rounded(p99(report.lastByteMs))),
+      median: rounded(
+        percentile(
+          reports.flatMap((report) => report.lastByteMs),
+          50,
+        ),
+      ),
+      streamEndP99: rounded(p99(reports.flatMap((report) => report.endMs))),
+      answerMs: reports.map((report) => rounded(report.answerMs)),
+      // Negative: the last byte came before the answer to the lock request.
+      afterAnswerP99: rounded(
+        p99(reports.flatMap((report) => report.lastByteMs.map((ms) => ms - report.answerMs))),
+      ),
+      linesPerSecond: reports.map((report) => Math.round(report.chunksPerSecond)),
+    };
+  }
+  return { values, detail: { ...detail, sessions, tickMs } };
+}
 
 function p99(samples: readonly number[]): number {
   return percentile(samples, 99);
 }
 
-async function cutCrowd(column: Column): Promise<CrowdReport | undefined> {
+interface Ticking {
+  readonly sessions: number;
+  /** Of each. */
+  readonly tickMs: number;
+}
+
+async function cutCrowd(column: Column, { sessions, tickMs }: Ticking): Promise<CrowdReport | undefined> {
   if (column.crowd === undefined) return undefined;
-  const child = startProcess(column.crowd.command(sessions, ticker()), ['pipe', 'pipe', 'pipe']);
+  const child = startProcess(column.crowd.command(sessions, ticker(tickMs)), ['pipe', 'pipe', 'pipe']);
   let stderr = '';
   child.stderr?.on('data', (bytes: Buffer) => {
     stderr += bytes.toString();
   });
   const closed = once(child, 'close');
+  const timer = setTimeout(() => child.kill('SIGKILL'), crowdMaxMs);
   try {
     if (child.stdout === null) throw new Error('the crowd has no output');
     for await (const line of createInterface(child.stdout)) {
@@ -79,13 +98,14 @@ async function cutCrowd(column: Column): Promise<CrowdReport | undefined> {
     await closed;
     throw new Error(`${column.name}: the crowd ended without a report: ${stderr.trim()}`);
   } finally {
+    clearTimeout(timer);
     await endProcess(child);
     await column.crowd.restore();
   }
 }
 
-/** A line every 20 ms. perl where there is one: a hundred Node processes would measure themselves. */
-function ticker(): readonly string[] {
+/** A line a tick. perl where there is one: a hundred Node processes would measure themselves. */
+function ticker(tickMs: number): readonly string[] {
   if (existsSync('/usr/bin/perl')) {
     return [
       '/usr/bin/perl',
