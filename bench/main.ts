@@ -2,14 +2,15 @@
 // side by side, in one run on one machine, everything on loopback. Prints a table and writes bench/out/latest.json. Figures of different
 // runs or machines are not comparable; the ratios within one run are what counts.
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBare } from './columns/bare.ts';
 import { columnNames, type Column, type ColumnName } from './columns/column.ts';
 import { startOpenssh } from './columns/openssh.ts';
 import { startSallyport } from './columns/sallyport.ts';
+import { withFolder } from './measure/folder.ts';
 import { describeMachine } from './measure/machine.ts';
 import { watchParts } from './measure/part-usage.ts';
 import { killEverything } from './measure/processes.ts';
@@ -24,7 +25,7 @@ import { execTrue } from './rows/exec-true.ts';
 import { httpRps } from './rows/http-rps.ts';
 import { lockRows } from './rows/lock-to-last-byte.ts';
 import { pathRows } from './rows/path.ts';
-import type { Row } from './rows/row.ts';
+import type { Plan, Row } from './rows/row.ts';
 import { shellOpen } from './rows/shell-open.ts';
 
 const rows: readonly Row[] = [
@@ -47,7 +48,8 @@ const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | st
 };
 const out = join(import.meta.dirname, 'out');
 
-async function bench(): Promise<void> {
+/** Whether every row could be measured. */
+async function bench(): Promise<boolean> {
   const { values: options } = parseArgs({
     options: {
       only: { type: 'string' },
@@ -60,32 +62,53 @@ async function bench(): Promise<void> {
   const startedAt = performance.now();
   const machine = describeMachine();
   await mkdir(out, { recursive: true });
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
-  const columns: Column[] = [];
-  const skipped: string[] = [];
-  try {
-    for (const name of columnNames.filter((one) => wanted.includes(one))) {
-      const started = await start[name](folder);
-      if (typeof started === 'string') skipped.push(`${name}: skipped, ${started}`);
-      else columns.push(started);
+  return withFolder(async (folder) => {
+    const columns: Column[] = [];
+    const skipped: string[] = [];
+    try {
+      for (const name of columnNames.filter((one) => wanted.includes(one))) {
+        const started = await start[name](folder);
+        if (typeof started === 'string') skipped.push(`${name}: skipped, ${started}`);
+        else columns.push(started);
+      }
+      const { results, failed } = await measureRows(chosen, columns, { isQuick: options.quick });
+      const seconds = (performance.now() - startedAt) / 1_000;
+      const { table, json } = report({
+        results,
+        machine,
+        skipped: [...skipped, ...failed],
+        seconds,
+        isQuick: options.quick,
+      });
+      process.stdout.write(table);
+      await writeFile(join(out, 'latest.json'), `${JSON.stringify(json, null, 2)}\n`);
+      return failed.length === 0;
+    } finally {
+      for (const column of columns.toReversed()) await column.close();
+      killEverything();
     }
+  });
+}
 
-    const results: Result[] = [];
-    for (const row of chosen) {
-      process.stderr.write(`${row.id} ...\n`);
-      const used = watchParts(columns);
-      const measured = await row.measure(columns, { isQuick: options.quick });
+/** A row that fails costs the run its status, and not the others their figures. */
+async function measureRows(
+  chosen: readonly Row[],
+  columns: readonly Column[],
+  plan: Plan,
+): Promise<{ readonly results: readonly Result[]; readonly failed: readonly string[] }> {
+  const results: Result[] = [];
+  const failed: string[] = [];
+  for (const row of chosen) {
+    process.stderr.write(`${row.id} ...\n`);
+    const used = watchParts(columns);
+    try {
+      const measured = await row.measure(columns, plan);
       results.push({ row, measured, usage: used() });
+    } catch (error) {
+      failed.push(`${row.id}: FAILED, ${wordsOf(error)}`);
     }
-    const seconds = (performance.now() - startedAt) / 1_000;
-    const { table, json } = report({ results, machine, skipped, seconds, isQuick: options.quick });
-    process.stdout.write(table);
-    await writeFile(join(out, 'latest.json'), `${JSON.stringify(json, null, 2)}\n`);
-  } finally {
-    for (const column of columns.toReversed()) await column.close();
-    killEverything();
-    await rm(folder, { recursive: true, force: true });
   }
+  return { results, failed };
 }
 
 function chooseRows(only: string | undefined): readonly Row[] {
@@ -100,9 +123,13 @@ function chooseRows(only: string | undefined): readonly Row[] {
 process.on('exit', killEverything);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 try {
-  await bench();
+  if (!(await bench())) process.exitCode = 1;
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bench: ${wordsOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -26,7 +26,10 @@ export function openTerminal(command: Command, { maxMs }: TerminalOptions): Term
     env: { ...process.env, ...command.env },
   });
   const release = adopt(terminal.pid);
-  const kill = (): void => terminal.kill('SIGKILL');
+  let hasEnded = false;
+  const kill = (): void => {
+    if (!hasEnded) terminal.kill('SIGKILL');
+  };
   const timer = setTimeout(kill, maxMs);
   let said = '';
   terminal.onData((text) => {
@@ -34,6 +37,7 @@ export function openTerminal(command: Command, { maxMs }: TerminalOptions): Term
   });
   const ended = new Promise<void>((resolve, reject) => {
     terminal.onExit(({ exitCode, signal }) => {
+      hasEnded = true;
       release();
       clearTimeout(timer);
       if (exitCode === 0 && (signal ?? 0) === 0) resolve();

@@ -8,6 +8,8 @@ export interface Typing {
   /** The echo times of so many letters. */
   type(letters: number): Promise<readonly number[]>;
   leave(): Promise<void>;
+  /** Whatever it was about; again costs nothing. */
+  kill(): void;
 }
 
 const everyMs = 50;
@@ -55,6 +57,7 @@ export async function startTyping(shell: Command): Promise<Typing> {
       terminal.type('\r\u0004');
       await terminal.ended;
     },
+    kill: () => terminal.kill(),
   };
 }
 

@@ -6,7 +6,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../columns/column.ts';
 import type { BulkRequest, BulkResult } from '../load/bulk.ts';
-import { withMemoryFolder } from '../measure/memory-folder.ts';
+import { withMemoryFolder } from '../measure/folder.ts';
 import { median, rounded } from '../measure/statistics.ts';
 import { megabytesPerSecond } from './bulk.ts';
 import { Copying } from './copying.ts';

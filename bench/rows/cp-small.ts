@@ -4,7 +4,7 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../columns/column.ts';
-import { withMemoryFolder } from '../measure/memory-folder.ts';
+import { withMemoryFolder } from '../measure/folder.ts';
 import { median, rounded } from '../measure/statistics.ts';
 import { Copying } from './copying.ts';
 import { interleave, ratioTo, spread, summarise, type Measured, type Row } from './row.ts';

@@ -76,20 +76,24 @@ interface Echoes {
 
 async function measureEchoes(column: Column, forwards: Forwards<BulkRequest, BulkResult>): Promise<Echoes> {
   const typing = await startTyping(column.linkShell());
-  const idleMs = await typing.type(letters);
-  let isOver = false;
-  const bulk = forwards
-    .run(column, { way: 'down', connections, bytes: endlessBytes, forMs: bulkMs })
-    .finally(() => {
-      isOver = true;
-    });
-  // Told where it is awaited.
-  bulk.catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, leadMs));
-  const loadedMs = await typing.type(letters);
-  const wasOver = isOver;
-  const moved = await bulk;
-  if (wasOver) throw new Error(`${column.name}: the bulk was over before the typing`);
-  await typing.leave();
-  return { idleMs, loadedMs, bulk: moved };
+  try {
+    const idleMs = await typing.type(letters);
+    let isOver = false;
+    const pulling = forwards
+      .run(column, { way: 'down', connections, bytes: endlessBytes, forMs: bulkMs })
+      .finally(() => {
+        isOver = true;
+      });
+    // Told where it is awaited.
+    pulling.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, leadMs));
+    const loadedMs = await typing.type(letters);
+    const wasOver = isOver;
+    const bulk = await pulling;
+    if (wasOver) throw new Error(`${column.name}: the bulk was over before the typing`);
+    await typing.leave();
+    return { idleMs, loadedMs, bulk };
+  } finally {
+    typing.kill();
+  }
 }
