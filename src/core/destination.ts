@@ -163,7 +163,7 @@ export function isLocalhost(name: string): boolean {
   return name === 'localhost';
 }
 
-function contains({ prefix, bits }: Range, bytes: readonly number[]): boolean {
+function contains({ prefix, bits }: Pick<Range, 'prefix' | 'bits'>, bytes: readonly number[]): boolean {
   const whole = bits >> 3;
   if (!startsWith(bytes, prefix.slice(0, whole))) return false;
   const rest = bits & 7;
@@ -174,6 +174,26 @@ function contains({ prefix, bits }: Range, bytes: readonly number[]): boolean {
 
 function startsWith(bytes: readonly number[], prefix: readonly number[]): boolean {
   return prefix.every((byte, at) => bytes[at] === byte);
+}
+
+/** Addresses that begin alike. */
+export interface Network {
+  readonly family: 4 | 6;
+  readonly prefix: readonly number[];
+  readonly bits: number;
+}
+
+/** "10.0.0.0/8", "fd00::/8"; undefined for anything else. */
+export function parseNetwork(text: string): Network | undefined {
+  const match = /^([^/]+)\/(0|[1-9][0-9]{0,2})$/.exec(text);
+  const address = parseIp(match?.[1] ?? '');
+  const bits = Number(match?.[2]);
+  if (address === undefined || bits > address.bytes.length * 8) return undefined;
+  return { family: address.family, prefix: address.bytes, bits };
+}
+
+export function isWithin(address: IpAddress, network: Network): boolean {
+  return address.family === network.family && contains(network, address.bytes);
 }
 
 /** "192.0.2.7:443", "[2001:db8::7]:443". */

@@ -13,6 +13,11 @@ export const limits = {
   /** Link handshakes under way at once: a reconnect storm waits here, live sessions do not. */
   linkHandshakesMax: 64,
 
+  /** An HTTP proxy on the way out: from its connection to its whole answer, and how long that may be. */
+  proxyAnswerTimeoutMs: 10_000,
+  proxyAnswerMaxBytes: 8 * 1024,
+  proxyUrlMaxLength: 2_048,
+
   /** Links. */
   pingIntervalMs: 15_000,
   peerDeadAfterMs: 45_000,

@@ -1,19 +1,24 @@
 // One request to the broker's /v1 api over mutual TLS 1.3, for the CLI and the agent alike. The server must
 // chain to the pinned root and be of the SPIFFE kind `authority`; being signed by our CA is not enough.
 // A problem object becomes the SallyportError that it describes; every other failure becomes one with
-// words. Nothing but node:https and small pure files is imported: the start of each command pays for it.
+// words. Nothing but node's own http and tls and small pure files is imported: the start of each command
+// pays for it.
 
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { fromProblem, SallyportError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { serverKindCheck } from '../wire/tls-peer.ts';
-import { parseAddress, serverName } from './address.ts';
+import { parseAddress } from './address.ts';
+import { dialBroker } from './dial.ts';
+import type { OutboundProxy } from './outbound-proxy.ts';
 import { describeTlsFault } from './tls-fault.ts';
 
 export interface ApiRequest {
   /** "host:port"; the port may be left out. */
   readonly address: string;
+  readonly proxy?: OutboundProxy | undefined;
   /** PEM of the pinned root. */
   readonly root: string;
   readonly trustDomain: string;
@@ -54,46 +59,74 @@ interface RawAnswer {
   readonly text: string;
 }
 
-function exchange(options: ApiRequest, payload: Buffer | undefined): Promise<RawAnswer> {
+async function exchange(options: ApiRequest, payload: Buffer | undefined): Promise<RawAnswer> {
+  const { address, proxy, signal } = options;
   const timeoutMs = options.timeoutMs ?? limits.apiRequestTimeoutMs;
+  // One deadline over everything: a socket timeout alone lets a slow drip go on for ever.
+  const stop = new AbortController();
+  const deadline = setTimeout(() => stop.abort(timedOut(address, timeoutMs)), timeoutMs);
+  const onAbort = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  try {
+    const socket = await dial(options, stop.signal);
+    return await ask(socket, { options, payload, signal: stop.signal });
+  } catch (error) {
+    if (stop.signal.aborted) throw stop.signal.reason;
+    throw describeTlsFault(error, address, proxy?.name);
+  } finally {
+    clearTimeout(deadline);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function dial(options: ApiRequest, signal: AbortSignal): Promise<TLSSocket> {
+  const { address, proxy, root, key, cert, trustDomain } = options;
+  const isAuthenticated = key !== undefined && cert !== undefined;
+  return dialBroker({
+    address,
+    proxy,
+    // Each connection is made anew: a resumed TLS session would skip the check of who the server is.
+    tls: {
+      ca: root,
+      ...(isAuthenticated ? { key, cert } : {}),
+      checkServerIdentity: serverKindCheck('authority', trustDomain),
+    },
+    alpn: isAuthenticated ? 'sallyport-api' : 'http/1.1',
+    signal,
+  });
+}
+
+function ask(
+  socket: TLSSocket,
+  asked: {
+    readonly options: ApiRequest;
+    readonly payload: Buffer | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<RawAnswer> {
+  const { options, payload, signal } = asked;
   return new Promise((resolve, reject) => {
-    const request = httpsRequest(requestOptions(options, payload));
-    // One deadline over everything: a socket timeout alone lets a slow drip go on for ever.
-    const deadline = setTimeout(() => request.destroy(timedOut(options.address, timeoutMs)), timeoutMs);
+    const request = httpsRequest({
+      ...requestOptions(options, payload),
+      createConnection: () => socket,
+      signal,
+    });
     request.on('response', (response) => {
       readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
     });
     request.on('error', reject);
-    request.on('close', () => clearTimeout(deadline));
     request.end(payload);
-  }).catch((error: unknown) => {
-    if (options.signal?.aborted === true) throw options.signal.reason;
-    throw error instanceof SallyportError ? error : describeTlsFault(error, options.address);
-  }) as Promise<RawAnswer>;
+  });
 }
 
-// Node hands every TLS option on to tls.connect; its types do not say so of this one.
-interface TlsRequestOptions extends RequestOptions {
-  readonly ALPNProtocols: string[];
-}
-
-function requestOptions(options: ApiRequest, payload: Buffer | undefined): TlsRequestOptions {
+function requestOptions(options: ApiRequest, payload: Buffer | undefined): RequestOptions {
   const { host, port } = parseAddress(options.address);
-  const isAuthenticated = options.key !== undefined && options.cert !== undefined;
   return {
     host,
     port,
-    servername: serverName(host),
     method: options.method,
     path: options.path,
-    // A session of one connection must never be resumed on another: node skips the name check then.
-    agent: false,
-    ca: options.root,
-    ...(isAuthenticated ? { key: options.key, cert: options.cert } : {}),
-    ALPNProtocols: [isAuthenticated ? 'sallyport-api' : 'http/1.1'],
-    minVersion: 'TLSv1.3',
-    checkServerIdentity: serverKindCheck('authority', options.trustDomain),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
     headers: {
       accept: 'application/json',
       ...(payload === undefined

@@ -2,13 +2,11 @@
 // connect without trusting, take the chain, check it, hang up. Nothing is sent on this connection; the
 // caller connects again with the root pinned. Shared by `agent join` and `login`.
 
-import { connect } from 'node:tls';
 import type { X509Certificate } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
 import { presentedChain, verifyFirstContact, type ChainFault } from '../wire/chain.ts';
-import { parseAddress, serverName } from './address.ts';
-import { describeTlsFault } from './tls-fault.ts';
+import { dialBroker } from './dial.ts';
+import type { OutboundProxy } from './outbound-proxy.ts';
 
 export interface KnownBroker {
   /** PEM, to be pinned. */
@@ -19,6 +17,7 @@ export interface KnownBroker {
 
 export interface FirstContactOptions {
   readonly address: string;
+  readonly proxy?: OutboundProxy | undefined;
   readonly rootFingerprint: string;
   /** Unix ms, the local clock. */
   readonly now: number;
@@ -27,7 +26,7 @@ export interface FirstContactOptions {
 
 /** Throws SallyportError with words when the broker is not the one of the token, or cannot be reached. */
 export async function firstContact(options: FirstContactOptions): Promise<KnownBroker> {
-  const chain = await chainOf(options.address, options.timeoutMs ?? limits.tlsHandshakeTimeoutMs);
+  const chain = await chainOf(options);
   const { rootFingerprint, now } = options;
   const answer = verifyFirstContact(chain, { rootFingerprint, now, kind: 'authority' });
   if (!answer.ok) throw faultWords(answer.fault, options.address);
@@ -38,32 +37,20 @@ export async function firstContact(options: FirstContactOptions): Promise<KnownB
   };
 }
 
-function chainOf(address: string, timeoutMs: number): Promise<readonly X509Certificate[]> {
-  const { host, port } = parseAddress(address);
-  return new Promise((resolve, reject) => {
-    // INVARIANT: this socket trusts nobody, and nothing is ever written to it.
-    const socket = connect({
-      host,
-      port,
-      servername: serverName(host),
-      ALPNProtocols: ['http/1.1'],
-      minVersion: 'TLSv1.3',
-      rejectUnauthorized: false,
-    });
-    const deadline = setTimeout(
-      () => socket.destroy(new SallyportError('unavailable', `"${address}" did not answer in time`)),
-      timeoutMs,
-    );
-    socket.once('secureConnect', () => {
-      resolve(presentedChain(socket));
-      socket.destroy();
-    });
-    socket.once('error', (error) => reject(describeTlsFault(error, address)));
-    socket.once('close', () => {
-      clearTimeout(deadline);
-      reject(describeTlsFault(new Error('closed during the handshake'), address));
-    });
+async function chainOf(options: FirstContactOptions): Promise<readonly X509Certificate[]> {
+  const { address, proxy, timeoutMs } = options;
+  // INVARIANT: this socket trusts nobody, and nothing is ever written to it.
+  const socket = await dialBroker({
+    address,
+    proxy,
+    alpn: 'http/1.1',
+    tls: { rejectUnauthorized: false },
+    timeoutMs,
   });
+  socket.on('error', () => undefined);
+  const chain = presentedChain(socket);
+  socket.destroy();
+  return chain;
 }
 
 function faultWords(fault: ChainFault, address: string): SallyportError {

@@ -2,6 +2,7 @@
 // is wrong. One table for the CLI, the agent's link and its api calls.
 
 import { SallyportError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 
 /** Codes that say "the chain does not end in the root you pinned". */
 const foreignChain: ReadonlySet<string> = new Set([
@@ -17,15 +18,30 @@ const foreignChain: ReadonlySet<string> = new Set([
   'PATH_LENGTH_EXCEEDED',
 ]);
 
-/** Translates what node throws while connecting, or while the first bytes move. */
-export function describeTlsFault(error: unknown, address: string): SallyportError {
+/**
+ * Translates what node throws while connecting, or while the first bytes move. `via` is the proxy that the
+ * connection goes through: what breaks there was as likely broken by it.
+ */
+export function describeTlsFault(error: unknown, address: string, via?: string): SallyportError {
   if (error instanceof SallyportError) return error;
-  const code = codeOf(error);
+  const code = faultCode(error);
   const { title, next } = wordsFor(code, address);
-  return new SallyportError('unavailable', title, { next, cause: error });
+  if (via === undefined) return new SallyportError('unavailable', title, { next, cause: error });
+  const proxy = `the proxy "${printable(via)}"`;
+  return new SallyportError('unavailable', `${title} (through ${proxy})`, {
+    next: foreignChain.has(code)
+      ? `${proxy} may look into TLS: ask who runs it for an exception for "${address}"`
+      : `${next}; or ${proxy} does not let this through`,
+    cause: error,
+  });
 }
 
-function codeOf(error: unknown): string {
+/** Whether the code says that the chain ends in somebody else's root. */
+export function isForeignChain(code: string): boolean {
+  return foreignChain.has(code);
+}
+
+export function faultCode(error: unknown): string {
   if (!(error instanceof Error)) return '';
   // Happy-eyeballs failures arrive as an AggregateError whose own code is the last attempt's.
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
