@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { RouteName, routes } from '../api/routes.ts';
 import { apiRequest } from '../link/api-client.ts';
 import type { SignIn } from './profile.ts';
+import { proxyTo } from './proxy.ts';
 
 type Routes = typeof routes;
 type KeyOf<N extends RouteName> = `${Routes[N]['method']} ${Routes[N]['path']}`;
@@ -39,6 +40,7 @@ export async function call<K extends RouteKey>(
   const [method, path] = splitKey(key);
   const { body } = await apiRequest({
     address: me.broker,
+    proxy: await proxyTo(me.broker),
     root: me.root,
     trustDomain: me.trustDomain,
     key: me.keyPem,

@@ -3,7 +3,6 @@
 // with an open of its own, signed here. No round trip more than that: start to exit of "exec -- true" is the
 // product's first impression, and a forward opens thousands.
 
-import { connect, type TLSSocket } from 'node:tls';
 import type { SessionOpened } from '../../api/sessions.ts';
 import { paramsToJson, type ChannelParams } from '../../core/channel.ts';
 import { SallyportError } from '../../core/errors.ts';
@@ -11,16 +10,16 @@ import { canonicalJson, type JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { formatTarget, parseTarget } from '../../core/target.ts';
-import { parseAddress, serverName } from '../../link/address.ts';
 import type { ByteStream } from '../../link/byte-stream.ts';
 import { readProblem, type ClientSession, type StartedRequest } from '../../link/client-session.ts';
+import { dialBroker } from '../../link/dial.ts';
 import { openChannelClient } from '../../link/session.ts';
-import { describeTlsFault } from '../../link/tls-fault.ts';
 import type { Open } from '../../wire/pass.ts';
 import { jsonHash, signStatement } from '../../wire/signed.ts';
 import { serverKindCheck } from '../../wire/tls-peer.ts';
 import { call } from '../api.ts';
 import type { SignIn } from '../profile.ts';
+import { proxyTo } from '../proxy.ts';
 
 const channelProtocol = 'sallyport-channel';
 const channelVersion = '1';
@@ -73,10 +72,10 @@ export async function openSession(me: SignIn, request: SessionRequest): Promise<
       startChannel: (own) => openings.start(own),
       openChannel: (own) => openings.open(own),
       closed: client.closed,
-      close: () => gate.socket.destroy(),
+      close: () => gate.destroy(),
     };
   } catch (error) {
-    gate.socket.destroy();
+    gate.destroy();
     throw error;
   }
 }
@@ -204,47 +203,33 @@ function encode(params: ChannelParams): EncodedParams {
 }
 
 interface GateConnection {
-  readonly socket: TLSSocket;
   readonly client: Promise<ClientSession>;
+  /** Also while it is still being made. */
+  destroy(): void;
 }
 
 function connectToGate(me: SignIn): GateConnection {
-  const { host, port } = parseAddress(me.broker);
-  const socket = connect({
-    host,
-    port,
-    servername: serverName(host),
-    ca: me.root,
-    key: me.keyPem,
-    cert: me.certificate,
-    ALPNProtocols: [channelProtocol],
-    minVersion: 'TLSv1.3',
-    checkServerIdentity: serverKindCheck('gate', me.trustDomain),
+  const stop = new AbortController();
+  return {
+    client: dialGate(me, stop.signal),
+    destroy: () => stop.abort(new SallyportError('unavailable', 'the connection was given up')),
+  };
+}
+
+async function dialGate(me: SignIn, signal: AbortSignal): Promise<ClientSession> {
+  const { broker: address } = me;
+  const socket = await dialBroker({
+    address,
+    proxy: await proxyTo(address),
+    alpn: channelProtocol,
+    tls: {
+      ca: me.root,
+      key: me.keyPem,
+      cert: me.certificate,
+      checkServerIdentity: serverKindCheck('gate', me.trustDomain),
+    },
+    signal,
   });
-  socket.setNoDelay(true);
-  const client = new Promise<ClientSession>((resolve, reject) => {
-    const deadline = setTimeout(() => {
-      socket.destroy();
-      reject(
-        new SallyportError('unavailable', `"${me.broker}" did not finish the handshake in time`, {
-          next: 'check the network, and that the broker runs',
-        }),
-      );
-    }, limits.tlsHandshakeTimeoutMs);
-    socket.once('secureConnect', () => {
-      clearTimeout(deadline);
-      resolve(openChannelClient(socket));
-    });
-    socket.on('error', (error) => {
-      clearTimeout(deadline);
-      reject(describeTlsFault(error, me.broker));
-    });
-    socket.once('close', () => {
-      clearTimeout(deadline);
-      reject(
-        new SallyportError('unavailable', `"${me.broker}" closed the connection`, { next: 'try again' }),
-      );
-    });
-  });
-  return { socket, client };
+  signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  return openChannelClient(socket);
 }

@@ -11,6 +11,7 @@ import type { CommonOptions } from '../catalogue/spec.ts';
 import { localTimeAndDistance } from '../moment.ts';
 import { print, printJson, tone, type Tone } from '../output.ts';
 import { chosenBroker, homePath, loadSignIn, readSignIn, type SignIn } from '../profile.ts';
+import { chosenProxy, isProxySet } from '../proxy.ts';
 import { ownVersion, wireVersion } from './version.ts';
 
 interface Check {
@@ -40,6 +41,7 @@ export async function run(options: CommonOptions): Promise<number> {
   );
   // A clock that is a day ahead makes every sign-in look over: that is still worth finding out.
   const stored = me ?? storedSignIn(options);
+  if (stored !== undefined) await checkProxy(checks, stored);
   if (stored !== undefined) await checkClock(checks, stored);
   if (me !== undefined) await checkBroker(checks, me);
   if (options.json === true) printJson(checks);
@@ -56,6 +58,20 @@ function storedSignIn(options: CommonOptions): SignIn | undefined {
     if (error instanceof SallyportError || error instanceof FileFault) return undefined;
     throw error;
   }
+}
+
+/** Said where one is set, or set and not used: what fails behind a proxy is often its doing. */
+async function checkProxy(checks: Check[], me: SignIn): Promise<void> {
+  if (!isProxySet()) return;
+  await attempt(
+    checks,
+    'proxy',
+    () => chosenProxy(me.broker),
+    ({ proxy, from }) => ({
+      state: 'ok',
+      says: proxy === undefined ? `none for "${me.broker}": ${from}` : `through "${proxy.name}" (${from})`,
+    }),
+  );
 }
 
 async function checkClock(checks: Check[], me: SignIn): Promise<void> {

@@ -7,6 +7,7 @@ import { SallyportError } from '../../core/errors.ts';
 import { parseToken } from '../../core/token.ts';
 import { apiRequest } from '../../link/api-client.ts';
 import { firstContact, type KnownBroker } from '../../link/first-contact.ts';
+import type { OutboundProxy } from '../../link/outbound-proxy.ts';
 import { createCsr } from '../../platform/csr.ts';
 import { generateP256, spkiOf, type KeyPair } from '../../platform/keys.ts';
 import { certificateFingerprint } from '../../wire/chain.ts';
@@ -16,6 +17,7 @@ import type { CommonOptions } from '../catalogue/spec.ts';
 import { localTimeAndDistance } from '../moment.ts';
 import { print, printFields, printJson } from '../output.ts';
 import { normalAddress, storeSignIn, type Profile } from '../profile.ts';
+import { proxyTo } from '../proxy.ts';
 import { lifeOf } from '../renewal.ts';
 
 interface Options extends CommonOptions {
@@ -39,10 +41,12 @@ export async function run(options: Options): Promise<number> {
       },
     );
   }
-  const broker = await firstContact({ address, rootFingerprint: token.rootFingerprint, now });
+  const proxy = await proxyTo(address);
+  const broker = await firstContact({ address, proxy, rootFingerprint: token.rootFingerprint, now });
   const key = generateP256();
   const redeemed = await redeem({
     address,
+    proxy,
     broker,
     invite: options.invite,
     csr: await createCsr(key.privateKey),
@@ -89,14 +93,16 @@ function refuseOtherClock(profile: Profile, now: number): void {
 
 interface RedeemRequest {
   readonly address: string;
+  readonly proxy: OutboundProxy | undefined;
   readonly broker: KnownBroker;
   readonly invite: string;
   readonly csr: string;
 }
 
-async function redeem({ address, broker, invite, csr }: RedeemRequest): Promise<Redeemed> {
+async function redeem({ address, proxy, broker, invite, csr }: RedeemRequest): Promise<Redeemed> {
   const { body } = await apiRequest({
     address,
+    proxy,
     root: broker.root,
     trustDomain: broker.trustDomain,
     method: 'POST',
