@@ -5,12 +5,12 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { SallyportError } from '../core/errors.ts';
-import { apiRequest } from '../link/api-client.ts';
+import type { Environment } from '../link/choose-proxy.ts';
+import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import { keepDialling, type DialState } from '../link/reconnect.ts';
 import type { SessionLimits } from '../link/session-life.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
 import { ensurePrivateDir } from '../platform/files.ts';
-import { privatePem } from '../platform/keys.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { systemRandom, type Random } from '../platform/random.ts';
 import type { Receipt } from '../wire/receipt.ts';
@@ -22,8 +22,10 @@ import { Owner } from './owner/owner.ts';
 import { rulesFile } from './owner/load-rules.ts';
 import { obey } from './owner/obey.ts';
 import type { Order } from './owner/orders.ts';
+import { findProxy } from './proxy.ts';
 import { Receipts } from './receipts.ts';
 import { RenewalLoop } from './renewal.ts';
+import { sendReceipt } from './send-receipt.ts';
 import { ownAccount } from './services/account.ts';
 import { Processes, type ProcessScope } from './services/processes.ts';
 import { timeAt, type SignedTime } from './signed-time.ts';
@@ -35,6 +37,8 @@ export interface RunAgentOptions {
   readonly state?: string | undefined;
   /** The owner's rules; default agent.yaml in the state directory. */
   readonly config?: string | undefined;
+  /** Where a proxy is looked for that no file in the state directory names. */
+  readonly env?: Environment;
   /** Of this program. */
   readonly version: string;
   /** Stops it: sessions end, receipts leave, then the promise resolves. */
@@ -72,6 +76,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
 interface AgentParts {
   readonly file: StateFile;
   readonly key: KeyObject;
+  readonly proxy: OutboundProxy | undefined;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -99,12 +104,15 @@ class Agent {
     this.#options = options;
   }
 
-  static async start(given: {
+  static async start({
+    options,
+    file,
+    key,
+  }: {
     readonly options: RunAgentOptions;
     readonly file: StateFile;
     readonly key: KeyObject;
   }): Promise<Agent> {
-    const { options, file, key } = given;
     const { clock = systemClock, random = systemRandom, version } = options;
     const log = options.log ?? (await createLog({ component: 'agent' }));
     const signer = { kid: keyId(createPublicKey(key)), privateKey: key };
@@ -116,12 +124,13 @@ class Agent {
       log,
     });
     options.onReload?.(() => void owner.reload());
+    const { proxy } = await findProxy(file.current.address, { dir: file.dir, env: options.env ?? {} });
     const receipts = await Receipts.open({
       stateDir: file.dir,
       signer,
       clock,
       log,
-      send: (receipt) => sendReceipt(receipt, file, key),
+      send: (receipt) => sendReceipt(receipt, { file, key, proxy }),
     });
     const processes = await Processes.open({
       name: await cgroupName(file.dir),
@@ -129,17 +138,18 @@ class Agent {
       ...(options.useCgroups === undefined ? {} : { useCgroups: options.useCgroups }),
     });
     const records = await LiveRecords.open(file.dir);
-    const parts = { file, key, signer, version, clock, random, log, receipts, processes, records, owner };
-    const agent = new Agent(parts, options);
+    const given = { file, key, proxy, signer, version, clock, random, log };
+    const agent = new Agent({ ...given, receipts, processes, records, owner }, options);
     owner.onRefused = (session) => agent.#link?.table.end(session, 'owner_cut');
     await agent.#endLeftovers();
     return agent;
   }
 
   async run(): Promise<void> {
-    const { file, key, signer, clock, random, log, receipts } = this.#parts;
+    const { file, key, proxy, signer, clock, random, log, receipts } = this.#parts;
     log.info({ device: file.current.name, teardown: this.#parts.processes.method }, 'the agent runs');
-    const renewal = new RenewalLoop({ file, key, signer, clock, random, log, now: () => this.#now() });
+    const now = (): number => this.#now();
+    const renewal = new RenewalLoop({ file, key, proxy, signer, clock, random, log, now });
     const stop = new AbortController();
     const stopped = keepDialling({
       dial: (signal) => this.#dialOnce(signal),
@@ -176,7 +186,7 @@ class Agent {
   }
 
   #status(): object {
-    const { file, version, processes, receipts, owner, clock } = this.#parts;
+    const { file, version, processes, receipts, owner, proxy, clock } = this.#parts;
     return describeStatus({
       state: file.current,
       version,
@@ -185,6 +195,7 @@ class Agent {
       teardown: processes.method,
       receiptsWaiting: receipts.waiting,
       owner,
+      proxy,
       clock,
     });
   }
@@ -211,7 +222,7 @@ class Agent {
   }
 
   #linkOptions(): LinkOptions {
-    const { file, key, version, clock, random, log, records, processes, owner } = this.#parts;
+    const { file, key, proxy, version, clock, random, log, records, processes, owner } = this.#parts;
     const openScope = async (session: string): Promise<ProcessScope> => {
       const [scope] = await Promise.all([processes.openScope(session), records.add(session)]);
       return scope;
@@ -219,6 +230,7 @@ class Agent {
     return {
       file,
       key,
+      proxy,
       agentVersion: version,
       clock,
       random,
@@ -264,32 +276,27 @@ class Agent {
   }
 
   #onDial(state: DialState<AgentLink>): void {
+    const last = this.#dial;
     this.#dial = state;
     if (state.state !== 'up') this.#link = undefined;
-    if (state.state === 'waiting') {
-      const error = state.error?.message;
-      this.#parts.log.warn({ waitMs: state.waitMs, ...(error === undefined ? {} : { error }) }, 'no link');
-    }
+    if (state.state !== 'waiting') return;
+    const fault = state.error ?? (last.state === 'up' ? last.link.fault : undefined);
+    const next = fault instanceof SallyportError ? fault.next : undefined;
+    if (fault !== undefined) this.#dial = { ...state, error: fault };
+    this.#parts.log.warn(
+      {
+        waitMs: state.waitMs,
+        ...(fault === undefined ? {} : { error: fault.message }),
+        ...(next === undefined ? {} : { next }),
+      },
+      'no link',
+    );
   }
 
   #now(): number {
     const { clock } = this.#parts;
     return this.#time === undefined ? clock.now() : timeAt(this.#time, clock.bootMs());
   }
-}
-
-async function sendReceipt(receipt: string, file: StateFile, key: KeyObject): Promise<void> {
-  const { address, root, trustDomain, certificate } = file.current;
-  await apiRequest({
-    address,
-    root,
-    trustDomain,
-    key: privatePem(key),
-    cert: certificate,
-    method: 'POST',
-    path: '/v1/device/receipts',
-    body: { receipt },
-  });
 }
 
 /** The same for the same state directory, after a restart too. */

@@ -5,7 +5,9 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import { parseToken } from '../core/token.ts';
+import { parseAddress } from '../link/address.ts';
 import { apiRequest } from '../link/api-client.ts';
+import { chooseProxy, type Environment } from '../link/choose-proxy.ts';
 import { firstContact, type KnownBroker } from '../link/first-contact.ts';
 import { createCsr } from '../platform/csr.ts';
 import { ensurePrivateDir } from '../platform/files.ts';
@@ -14,6 +16,7 @@ import { complete, text, whole, type Fields } from '../wire/fields.ts';
 import { openKeyset } from '../wire/keyset.ts';
 import { peerOf } from '../wire/tls-peer.ts';
 import { sha256 } from '../wire/signed.ts';
+import { givenProxy, keepProxy, type ProxyFlags } from './proxy.ts';
 import { defaultStateDir, keyPath, loadState, saveState, type AgentState } from './state.ts';
 
 export interface JoinOptions {
@@ -24,6 +27,9 @@ export interface JoinOptions {
   readonly state?: string | undefined;
   /** Unix ms. */
   readonly now?: number;
+  /** Said on purpose, and kept for the runs that follow; default: as the environment says. */
+  readonly flags?: ProxyFlags;
+  readonly env?: Environment;
 }
 
 export interface Joined {
@@ -31,20 +37,26 @@ export interface Joined {
   readonly name: string;
   readonly broker: string;
   readonly dir: string;
+  /** The environment's proxy that it went through: nothing keeps it for a service. */
+  readonly passingProxy?: string;
 }
 
 export async function joinAgent(options: JoinOptions): Promise<Joined> {
   const dir = options.state ?? defaultStateDir();
   const token = requireToken(options.token);
   await refuseSecondJoin(dir);
+  const given = givenProxy(options.flags ?? {});
+  const { proxy, from } = chooseProxy(parseAddress(options.address), { given, env: options.env ?? {} });
   const broker = await firstContact({
     address: options.address,
+    proxy,
     rootFingerprint: token.rootFingerprint,
     now: options.now ?? Date.now(),
   });
   const key = generateP256().privateKey;
   const { body } = await apiRequest({
     address: options.address,
+    proxy,
     root: broker.root,
     trustDomain: broker.trustDomain,
     method: 'POST',
@@ -56,8 +68,15 @@ export async function joinAgent(options: JoinOptions): Promise<Joined> {
   const state = readRedeemed(body, { address: options.address, broker, key });
   await ensurePrivateDir(dir);
   await storePrivateKey(keyPath(dir), key);
+  if (given !== undefined) await keepProxy(dir, given);
   await saveState(dir, state);
-  return { deviceId: state.deviceId, name: state.name, broker: state.broker, dir };
+  return {
+    deviceId: state.deviceId,
+    name: state.name,
+    broker: state.broker,
+    dir,
+    ...(given === undefined && proxy !== undefined ? { passingProxy: from } : {}),
+  };
 }
 
 function requireToken(value: string): { readonly rootFingerprint: string } {

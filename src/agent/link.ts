@@ -2,16 +2,16 @@
 // nothing (R-010): until the authority's welcome is verified every channel is refused, and afterwards each
 // one needs its own pass. When the link ends, so do the sessions on it.
 
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { KeyObject } from 'node:crypto';
 import { SallyportError, toProblem } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import { parseAddress, serverName } from '../link/address.ts';
+import { parseAddress } from '../link/address.ts';
+import { dialBroker } from '../link/dial.ts';
+import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialledLink } from '../link/reconnect.ts';
 import { serveLink } from '../link/session.ts';
 import type { IncomingRequest, ServedSession } from '../link/served-session.ts';
 import type { SessionEnd, SessionLimits } from '../link/session-life.ts';
-import { describeTlsFault } from '../link/tls-fault.ts';
 import type { Clock } from '../platform/clock.ts';
 import { privatePem } from '../platform/keys.ts';
 import type { Log } from '../platform/log.ts';
@@ -19,6 +19,7 @@ import type { Random } from '../platform/random.ts';
 import { serverKindCheck } from '../wire/tls-peer.ts';
 import { kindOf, openChannel } from './channels.ts';
 import { checkLease, checkWelcome, chooseVersion, type Welcomed } from './link-greeting.ts';
+import { linkEndFault } from './link-end.ts';
 import type { Owner } from './owner/owner.ts';
 import type { Account } from './services/account.ts';
 import type { BrokerPlace } from './services/dial.ts';
@@ -30,6 +31,7 @@ import type { StateFile } from './state.ts';
 export interface LinkOptions {
   readonly file: StateFile;
   readonly key: KeyObject;
+  readonly proxy: OutboundProxy | undefined;
   readonly agentVersion: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -48,54 +50,22 @@ const nonceBytes = 32;
 
 /** One attempt. Resolves with a link that serves; throws SallyportError with words. */
 export async function dialLink(options: LinkOptions, signal: AbortSignal): Promise<AgentLink> {
-  const socket = await dial(options, signal);
-  options.log.info({ address: options.file.current.address }, 'connected to the broker');
-  return new AgentLink(socket, options);
-}
-
-/** TLS 1.3 to a gate of the pinned broker, or an error. */
-function dial({ file, key }: LinkOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const { file, key, proxy, log } = options;
   const { address, root, certificate, trustDomain } = file.current;
-  const { host, port } = parseAddress(address);
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      host,
-      port,
-      servername: serverName(host),
+  const socket = await dialBroker({
+    address,
+    proxy,
+    alpn: 'sallyport-link',
+    tls: {
       ca: root,
       key: privatePem(key),
       cert: certificate,
-      ALPNProtocols: ['sallyport-link'],
-      minVersion: 'TLSv1.3',
       checkServerIdentity: serverKindCheck('gate', trustDomain),
-    });
-    const giveUp = (error: Error): void => void socket.destroy(error);
-    const onAbort = (): void => giveUp(new SallyportError('unavailable', 'the agent was stopped'));
-    const deadline = setTimeout(
-      () => giveUp(new SallyportError('unavailable', `"${address}" did not answer in time`)),
-      limits.tlsHandshakeTimeoutMs,
-    );
-    const settle = (): void => {
-      clearTimeout(deadline);
-      signal.removeEventListener('abort', onAbort);
-      socket.off('error', onError);
-      socket.off('close', onClose);
-    };
-    const onError = (error: Error): void => {
-      settle();
-      reject(describeTlsFault(error, address));
-    };
-    const onClose = (): void => onError(new Error('closed during the handshake'));
-    socket.once('error', onError);
-    socket.once('close', onClose);
-    socket.once('secureConnect', () => {
-      settle();
-      socket.setNoDelay(true);
-      resolve(socket);
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    },
+    signal,
   });
+  log.info({ address, ...(proxy === undefined ? {} : { proxy: proxy.name }) }, 'connected to the broker');
+  return new AgentLink(socket, options);
 }
 
 export class AgentLink implements DialledLink {
@@ -107,13 +77,20 @@ export class AgentLink implements DialledLink {
   readonly #served: ServedSession;
   readonly #linkNonce: string;
   readonly #broker: BrokerPlace;
+  readonly #upAt: number;
   #helloAt: number | undefined;
   #welcomed: Welcomed | undefined;
   #isWelcoming = false;
+  #fault: SallyportError | undefined;
 
   constructor(socket: TLSSocket, options: LinkOptions) {
     this.#options = options;
-    this.#broker = { ...parseAddress(options.file.current.address), address: socket.remoteAddress };
+    this.#broker = {
+      ...parseAddress(options.file.current.address),
+      // Through a proxy, the other end of the socket is not the broker.
+      address: options.proxy === undefined ? socket.remoteAddress : undefined,
+    };
+    this.#upAt = options.clock.bootMs();
     this.#linkNonce = Buffer.from(options.random.bytes(nonceBytes)).toString('base64url');
     this.table = new SessionTable({
       clock: options.clock,
@@ -134,6 +111,11 @@ export class AgentLink implements DialledLink {
     return this.#welcomed !== undefined && this.#served.isOpen;
   }
 
+  /** Why it ended, where its owner may have something to mend. */
+  get fault(): SallyportError | undefined {
+    return this.#fault;
+  }
+
   /** Ends the sessions in an orderly way, then the link. */
   async close(): Promise<void> {
     await this.table.close('agent_stopped');
@@ -146,7 +128,10 @@ export class AgentLink implements DialledLink {
 
   async #tearDown(): Promise<void> {
     const end = await this.#served.closed;
-    this.#options.log.info({ reason: end.reason }, 'the link ended');
+    const { clock, log, proxy, file } = this.#options;
+    const livedMs = clock.bootMs() - this.#upAt;
+    log.info({ reason: end.reason, livedMs: Math.round(livedMs) }, 'the link ended');
+    this.#fault = linkEndFault({ end, livedMs, proxy: proxy?.name, address: file.current.address });
     await this.table.close('link_lost');
   }
 

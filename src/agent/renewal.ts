@@ -7,6 +7,7 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { apiRequest, type ApiAnswer, type ApiRequest } from '../link/api-client.ts';
+import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import { createCsr } from '../platform/csr.ts';
 import { privatePem } from '../platform/keys.ts';
@@ -21,6 +22,7 @@ import type { AgentState, StateFile } from './state.ts';
 export interface RenewalOptions {
   readonly file: StateFile;
   readonly key: KeyObject;
+  readonly proxy?: OutboundProxy | undefined;
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,13 +47,14 @@ export function renewAt(certificate: string, fraction: number): number {
 
 /** One renewal, or the repetition of one that was never answered. */
 export async function renewOnce(options: RenewalOptions): Promise<void> {
-  const { file, key } = options;
+  const { file, key, proxy } = options;
   if (file.current.renewal.pending === undefined) await prepare(options);
   const { pending, n } = file.current.renewal;
   if (pending === undefined) throw new Error('a prepared renewal is on the disk');
   const state = file.current;
   const { body } = await (options.request ?? apiRequest)({
     address: state.address,
+    proxy,
     root: state.root,
     trustDomain: state.trustDomain,
     key: privatePem(key),

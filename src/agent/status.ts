@@ -1,6 +1,8 @@
 // What the agent says of itself to its local owner, and how `agent status` asks for it.
 
 import { X509Certificate } from 'node:crypto';
+import { SallyportError } from '../core/errors.ts';
+import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialState } from '../link/reconnect.ts';
 import type { AgentLink } from './link.ts';
 import { orderAgent } from './local-socket.ts';
@@ -14,8 +16,11 @@ export interface RunningStatus {
   readonly pid: number;
   readonly version: string;
   readonly link: 'up' | 'connecting' | 'waiting' | 'stopped';
-  /** Why there is no link. */
+  /** Why there is no link, and what to do. */
   readonly error?: string;
+  readonly next?: string;
+  /** "host:port" of the proxy that the link goes through. */
+  readonly proxy?: string;
   /** How much a session's end can reach here. */
   readonly teardown: Processes['method'];
   readonly receiptsWaiting: number;
@@ -87,16 +92,20 @@ export function describeStatus(facts: {
   readonly teardown: Processes['method'];
   readonly receiptsWaiting: number;
   readonly owner: Owner;
+  readonly proxy: OutboundProxy | undefined;
   readonly clock: Clock;
 }): RunningStatus {
-  const { dial, link, version, teardown, receiptsWaiting, owner, clock } = facts;
-  const error = dial.state === 'waiting' ? dial.error?.message : undefined;
+  const { dial, link, version, teardown, receiptsWaiting, owner, proxy, clock } = facts;
+  const fault = dial.state === 'waiting' ? dial.error : undefined;
+  const next = fault instanceof SallyportError ? fault.next : undefined;
   const wallTime = (bootMs: number): string => new Date(clock.now() + bootMs - clock.bootMs()).toISOString();
   return {
     pid: process.pid,
     version,
     link: linkWord(dial, link),
-    ...(error === undefined ? {} : { error }),
+    ...(fault === undefined ? {} : { error: fault.message }),
+    ...(next === undefined ? {} : { next }),
+    ...(proxy === undefined ? {} : { proxy: proxy.name }),
     teardown,
     receiptsWaiting,
     sessions: (link?.table.sessions ?? []).map((session) => ({

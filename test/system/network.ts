@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { mustRun, runCommand } from './program.ts';
 
 export const brokerAddress = '203.0.113.10';
+const homeAddress = '192.168.7.1';
 const carrierAddress = '203.0.113.1';
 const laterCarrierAddress = '203.0.113.77';
 
@@ -61,12 +62,12 @@ export class Network {
       await mustRun(['ip', 'netns', 'add', this.name(host)]);
       await this.run(host, 'ip', 'link', 'set', 'lo', 'up');
     }
-    await this.#cable(['device', '192.168.7.2/24'], ['home', '192.168.7.1/24']);
+    await this.#cable(['device', '192.168.7.2/24'], ['home', `${homeAddress}/24`]);
     await this.#cable(['home', '100.64.0.2/24'], ['carrier', '100.64.0.1/24']);
     await this.#cable(['carrier', `${carrierAddress}/24`], ['internet', `${brokerAddress}/24`]);
     await this.#cable(['operator', '198.51.100.2/24'], ['internet', '198.51.100.1/24']);
     for (const [host, gateway] of [
-      ['device', '192.168.7.1'],
+      ['device', homeAddress],
       ['home', '100.64.0.1'],
       ['operator', '198.51.100.1'],
     ] as const) {
@@ -112,6 +113,13 @@ export class Network {
     await this.run('carrier', 'ip', 'addr', 'del', `${carrierAddress}/24`, 'dev', 'to-internet');
     await this.run('carrier', 'ip', 'addr', 'add', `${laterCarrierAddress}/24`, 'dev', 'to-internet');
     return laterCarrierAddress;
+  }
+
+  /** The home router forwards nothing any more; only its own port may be reached from the device. */
+  async onlyByProxy(port: number): Promise<{ readonly host: string; readonly port: number }> {
+    await this.run('home', ...iptables('-I FORWARD -j DROP'));
+    await this.run('home', ...iptables(`-A INPUT -i to-device -p tcp --dport ${port} -j ACCEPT`));
+    return { host: homeAddress, port };
   }
 
   /** Everything in transit at the carrier vanishes without a word, both ways. */

@@ -9,6 +9,11 @@ const state: FlagSpec = {
   completes: 'file',
 };
 
+const proxyFlags: readonly FlagSpec[] = [
+  { name: 'proxy', value: 'URL', summary: 'go through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT' },
+  { name: 'no-proxy', summary: 'go straight, whatever HTTPS_PROXY says' },
+];
+
 const part: readonly FlagSpec[] = [
   { name: 'run-dir', value: 'DIR', required: true, summary: 'where the sockets between the two lie' },
   { name: 'config', value: 'JSON', required: true, summary: 'the configuration, as "broker run" read it' },
@@ -87,8 +92,15 @@ export const running: readonly CommandSpec[] = [
     flags: [
       { name: 'token', value: 'TOKEN', required: true, summary: 'the one-time token of "devices invite"' },
       state,
+      ...proxyFlags,
     ],
-    examples: ['sallyport agent join gate.example.com:7443 --token sp1.d.…'],
+    examples: [
+      'sallyport agent join gate.example.com:7443 --token sp1.d.…',
+      'sallyport agent join gate.example.com:7443 --token sp1.d.… --proxy http://proxy.example.com:3128',
+    ],
+    notes: [
+      'what --proxy or --no-proxy says is kept for "agent run"; without them HTTPS_PROXY, ALL_PROXY and NO_PROXY count',
+    ],
     load: () => import('../commands/agent/join.ts'),
   },
   {

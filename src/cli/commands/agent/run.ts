@@ -33,6 +33,7 @@ export async function run(options: AgentRunOptions): Promise<number> {
     await runAgent({
       state: options.state === undefined ? undefined : resolve(options.state),
       config: options.config === undefined ? undefined : resolve(options.config),
+      env: process.env,
       version: ownVersion(),
       onReload: (run) => {
         reload = run;
