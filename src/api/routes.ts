@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import type { PeerKind, Role } from '../core/identity.ts';
+import { limits } from '../core/limits.ts';
 import * as audit from './audit.ts';
 import * as enrollments from './enrollments.ts';
 import * as nouns from './nouns.ts';
@@ -19,6 +20,8 @@ export interface Route {
   readonly summary: string;
   readonly who: 'public' | readonly PeerKind[];
   readonly role?: Role | 'any';
+  /** It answers late on purpose: the caller hears so at once (status 102), and a stop does not wait for it. */
+  readonly isSlow?: true;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
@@ -43,6 +46,15 @@ export const routes = {
     summary: 'Root certificate and versions',
     who: 'public',
     response: enrollments.trust,
+  },
+  idle: {
+    method: 'GET',
+    path: '/v1/idle',
+    summary: 'Answers after that much silence: how long an idle connection survives',
+    who: 'public',
+    isSlow: true,
+    query: z.object({ forMs: z.coerce.number().int().min(1).max(limits.idleProbeMaxMs) }),
+    response: z.object({ heldMs: z.number().int() }),
   },
   redeem: {
     method: 'POST',

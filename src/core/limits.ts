@@ -211,6 +211,9 @@ export const limits = {
   /** Longest PROXY protocol v1 line, by its specification. */
   proxyLineMaxBytes: 107,
   idempotencyKeyMaxLength: 128,
+  /** An idle connection that somebody measures: the longest, and how many at once. */
+  idleProbeMaxMs: 30 * 60_000,
+  idleProbesMax: 256,
   /** Writes that wait for their turn at a door that lets in one at a time. */
   turnsWaitingMax: 256,
   /** Addresses that a rate limit remembers at once. */

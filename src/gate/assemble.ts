@@ -188,6 +188,8 @@ class RunningGate implements Gate {
       case 'apiMtls':
         return void this.#passThrough(guest, this.#options.apiMtlsSocket, () => guest.place.release());
       case 'api':
+        // The authority has a deadline for each of these; a device that measures its NAT wants silence.
+        guest.socket.setKeepAlive(false);
         return void this.#passThrough(guest, this.#options.apiSocket, () => undefined);
     }
   }

@@ -295,10 +295,63 @@ test('requests follow one another on one connection, and a new certificate is fo
   for (const socket of [held, renewed, known]) socket.destroy();
 });
 
-test('closing ends idle connections at once, twice without harm', async () => {
+test('an answer that is late on purpose: said at once, past every other deadline, then whole', async () => {
+  const tls = await secure(await raw('api.sock'), publicDoor);
+  const forMs = 2 * limits.apiRequestTimeoutMs;
+  let said = '';
+  tls.setEncoding('latin1').on('data', (text: string) => {
+    said += text;
+  });
+  const before = clock.pendingTimers;
+  tls.write(`GET /v1/idle?forMs=${forMs} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  await until(() => said === 'HTTP/1.1 102 Processing\r\n\r\n' && clock.pendingTimers > before);
+  clock.advance(forMs - 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(said, 'HTTP/1.1 102 Processing\r\n\r\n');
+  clock.advance(1);
+  await until(() => said.includes('heldMs'));
+  assert.match(said, new RegExp(`HTTP/1\\.1 200 [^]*{"heldMs":${forMs}}`));
+  tls.destroy();
+});
+
+test('L2 who asks for silence and leaves holds nothing, and too many at once are refused', async () => {
+  const get = `GET /v1/idle?forMs=${limits.idleProbeMaxMs} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const hold = async (): Promise<{ readonly tls: TLSSocket; readonly said: string }> => {
+    const tls = await secure(await raw('api.sock'), publicDoor);
+    tls.on('error', () => undefined);
+    tls.write(get);
+    const [said] = (await once(tls, 'data')) as [Buffer];
+    return { tls, said: said.toString('latin1') };
+  };
+  const held: TLSSocket[] = [];
+  for (let at = 0; at < limits.idleProbesMax; at += 1) {
+    const { tls, said } = await hold();
+    assert.match(said, /^HTTP\/1\.1 102 /);
+    held.push(tls);
+  }
+  const late = await secure(await raw('api.sock'), publicDoor);
+  const refused = await ask(late, `/v1/idle?forMs=${limits.idleProbeMaxMs}`);
+  assert.deepEqual([refused.status, refused.body['code']], [429, 'rate_limited']);
+  const timers = clock.pendingTimers;
+  for (const socket of [...held, late]) socket.destroy();
+  // Each had its own silence, and the deadline of its connection.
+  await until(() => clock.pendingTimers <= timers - 2 * limits.idleProbesMax);
+  for (const forMs of ['0', String(limits.idleProbeMaxMs + 1), 'x']) {
+    const tls = await secure(await raw('api.sock'), publicDoor);
+    assert.equal((await ask(tls, `/v1/idle?forMs=${forMs}`)).body['code'], 'invalid');
+    tls.destroy();
+  }
+});
+
+test('closing ends idle connections at once, and those that wait for a late answer; twice without harm', async () => {
   const idle = await secure(await raw('api-mtls.sock'), me);
+  const waiting = await secure(await raw('api.sock'), publicDoor);
+  const told = once(waiting, 'data');
+  waiting.write(`GET /v1/idle?forMs=${limits.idleProbeMaxMs} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  await told;
   await listener.close();
   await closed(idle);
+  await closed(waiting);
   await listener.close();
   listener.abort();
   await assert.rejects(async () => await raw('api-mtls.sock'));

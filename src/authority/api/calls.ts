@@ -24,6 +24,8 @@ export interface Call<N extends RouteName> {
   readonly body: Part<RouteOf<N>, 'body'>;
   /** Where the request comes from, as the gate's front door saw it. */
   readonly sourceIp: string;
+  /** Aborted when nobody waits for the answer any more; on slow routes only. */
+  readonly gone: AbortSignal | undefined;
 }
 
 export type Answer<N extends RouteName> = z.input<RouteOf<N>['response']>;

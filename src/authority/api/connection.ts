@@ -2,7 +2,7 @@
 // whoever ended the TLS. A request on a connection that nobody vouched for has no certificate.
 
 import type { X509Certificate } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface Connection {
@@ -10,6 +10,8 @@ export interface Connection {
   readonly certificate: X509Certificate | undefined;
   /** From the PROXY line that the gate wrote. */
   readonly sourceIp: string;
+  /** This answer takes long on purpose: the connection has the time for it, and the client is told at once. */
+  readonly allowTime?: (response: ServerResponse) => void;
 }
 
 export class Connections {

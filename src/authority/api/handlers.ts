@@ -39,11 +39,14 @@ import { renewSignIn, signOut } from '../enroll/sign-in.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
 import type { Handlers } from './calls.ts';
+import { IdleProbes } from './idle-probes.ts';
 
 export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Handlers {
+  const idleProbes = new IdleProbes(ctx.clock);
   return {
     health: async () => facts.health(ctx),
     trust: async () => facts.trustFacts(ctx),
+    idle: async ({ query, gone }) => await idleProbes.hold(query.forMs, gone),
     redeem: async ({ body, sourceIp }) => await redeemDoor.redeem({ ...body, sourceIp }),
 
     deviceRenew: async ({ caller, body }) => await renewDevice(ctx, caller, body.request),

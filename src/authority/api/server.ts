@@ -2,7 +2,7 @@
 // check before the body is read, its schemas in and out (undeclared fields of an answer are stripped),
 // Idempotency-Key on writes, and one error form. listen.ts gives it sockets; tests call app.inject.
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
@@ -41,6 +41,7 @@ type AnyHandler = (call: {
   readonly query: unknown;
   readonly body: unknown;
   readonly sourceIp: string;
+  readonly gone: AbortSignal | undefined;
 }) => Promise<unknown>;
 
 const problemType = 'application/problem+json; charset=utf-8';
@@ -106,11 +107,14 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
         const connection = connectionOf(request.raw);
         callers.set(request, await callerOf(ctx, refusals, { name, route, connection }));
       },
-      handler: async (request) => {
+      handler: async (request, reply) => {
         const caller = callers.get(request);
         const { params, query, body } = request;
-        const { sourceIp } = connectionOf(request.raw);
-        const run = async (): Promise<unknown> => await handler({ caller, params, query, body, sourceIp });
+        const { sourceIp, allowTime } = connectionOf(request.raw);
+        const gone = route.isSlow === true ? whenGone(reply.raw) : undefined;
+        if (gone !== undefined) allowTime?.(reply.raw);
+        const run = async (): Promise<unknown> =>
+          await handler({ caller, params, query, body, sourceIp, gone });
         const key = request.headers['idempotency-key'];
         if (key === undefined || route.method === 'GET' || caller === undefined || ownRetry.has(name)) {
           return await run();
@@ -146,6 +150,12 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
       await app.close();
     },
   };
+}
+
+function whenGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 async function answerError(

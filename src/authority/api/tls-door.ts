@@ -126,8 +126,9 @@ export class TlsDoor {
       return void this.#api.noteTurnedAway(fault, sourceIp);
     }
     const certificate = this.#kind.asksCertificate ? socket.getPeerX509Certificate() : undefined;
-    this.#api.connections.vouch(socket, { certificate, sourceIp });
     const peer: Peer = { deadline: this.#deadline(socket, limits.firstRequestTimeoutMs), isBusy: false };
+    const allowTime = (response: ServerResponse): void => this.#allowTime(socket, peer, response);
+    this.#api.connections.vouch(socket, { certificate, sourceIp, allowTime });
     this.#peers.set(socket, peer);
     socket.on('close', () => {
       peer.deadline.cancel();
@@ -162,6 +163,15 @@ export class TlsDoor {
       this.#resolveWhenIdle();
     });
     this.#api.app.routing(request, response);
+  }
+
+  /** The gate takes a connection for established once the server has spoken again: hence the 102. */
+  #allowTime(socket: TLSSocket, peer: Peer, response: ServerResponse): void {
+    peer.deadline.cancel();
+    peer.deadline = this.#deadline(socket, limits.idleProbeMaxMs + limits.apiRequestTimeoutMs);
+    peer.isBusy = false;
+    response.writeProcessing();
+    this.#resolveWhenIdle();
   }
 
   #deadline(socket: TLSSocket, ms: number): Timer {
