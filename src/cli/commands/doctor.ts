@@ -3,13 +3,13 @@
 
 import { formatDuration } from '../../core/duration.ts';
 import { exitStatus, SallyportError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
 import { FileFault } from '../../platform/file-fault.ts';
 import { measureSkew } from '../clock-skew.ts';
 import { call } from '../api.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { localTimeAndDistance } from '../moment.ts';
-import { print, printJson, tone, type Tone } from '../output.ts';
+import { printFinding } from '../finding.ts';
+import { printJson } from '../output.ts';
 import { chosenBroker, homePath, loadSignIn, readSignIn, type SignIn } from '../profile.ts';
 import { chosenProxy, isProxySet } from '../proxy.ts';
 import { ownVersion, wireVersion } from './version.ts';
@@ -45,7 +45,7 @@ export async function run(options: CommonOptions): Promise<number> {
   if (stored !== undefined) await checkClock(checks, stored);
   if (me !== undefined) await checkBroker(checks, me);
   if (options.json === true) printJson(checks);
-  else for (const check of checks) printCheck(check);
+  else for (const check of checks) printFinding({ ...check, name: check.check });
   return checks.some(({ state }) => state === 'failed') ? exitStatus.failed : exitStatus.done;
 }
 
@@ -131,10 +131,4 @@ async function attempt<T>(
     checks.push({ check, state: 'failed', says: error.message, next: error.next });
     return undefined;
   }
-}
-
-function printCheck({ check, state, says, next }: Check): void {
-  const tones: Readonly<Record<Check['state'], Tone>> = { ok: 'good', warning: 'warn', failed: 'bad' };
-  print(`${tone(tones[state], state.padEnd(7))}  ${check.padEnd(8)}  ${printable(says, 600)}`);
-  if (next !== undefined) print(`${' '.repeat(19)}next: ${printable(next, 600)}`);
 }
