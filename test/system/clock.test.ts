@@ -5,22 +5,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { type Ran, type Surroundings, until } from './program.ts';
+import { type Ran, until } from './program.ts';
+import { withClock } from './shifted-clock.ts';
 import { Stage } from './stage.ts';
 
 const dayMs = 24 * 60 * 60_000;
-
-/** The program's own clock (Date) runs this much ahead; handed over without a file, which a gate cannot read. */
-function withClock(surroundings: Surroundings, aheadMs: number): Surroundings {
-  const code = `
-    const True = Date;
-    globalThis.Date = class extends True {
-      constructor(...given) { given.length === 0 ? super(True.now() + ${aheadMs}) : super(...given); }
-      static now() { return True.now() + ${aheadMs}; }
-    };`;
-  const preload = `--import=data:text/javascript,${encodeURIComponent(code)}`;
-  return { ...surroundings, env: { ...surroundings.env, NODE_OPTIONS: preload } };
-}
 
 suite('a clock that is a day off', () => {
   let stage: Stage;

@@ -6,10 +6,12 @@
 //                                                    operator 198.51.100.2 - internet 198.51.100.1
 
 import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { mustRun, runCommand } from './program.ts';
 
 export const brokerAddress = '203.0.113.10';
-const homeAddress = '192.168.7.1';
+export const homeAddress = '192.168.7.1';
 const carrierAddress = '203.0.113.1';
 const laterCarrierAddress = '203.0.113.77';
 
@@ -115,11 +117,43 @@ export class Network {
     return laterCarrierAddress;
   }
 
+  /** What programs started within that host read as /etc/NAME. */
+  async etc(host: Host, name: string, text: string): Promise<void> {
+    const folder = this.#etcFolder(host);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+
+  #etcFolder(host: Host): string {
+    return join('/etc/netns', this.name(host));
+  }
+
+  /** The home router answers the device on a port of its own. */
+  async openHome(kind: 'tcp' | 'udp', port: number): Promise<void> {
+    await this.run('home', ...iptables(`-A INPUT -i to-device -p ${kind} --dport ${port} -j ACCEPT`));
+  }
+
+  /** Whatever the device says to that port, somebody on the home router hears. */
+  async redirectAtHome(port: number, to: number): Promise<void> {
+    await this.openHome('tcp', to);
+    const words = `-t nat -A PREROUTING -i to-device -p tcp --dport ${port} -j REDIRECT --to-ports ${to}`;
+    await this.run('home', ...iptables(words));
+  }
+
+  async dropAtCarrier(port: number): Promise<void> {
+    await this.run('carrier', ...iptables(`-I FORWARD -p tcp --dport ${port} -j DROP`));
+  }
+
+  /** The home router forgets a connection that says nothing for so long. */
+  async forgetAfter(seconds: number): Promise<void> {
+    const name = 'net.netfilter.nf_conntrack_tcp_timeout_established';
+    await this.run('home', 'sysctl', '-q', '-w', `${name}=${seconds}`);
+  }
+
   /** The home router forwards nothing any more; only its own port may be reached from the device. */
-  async onlyByProxy(port: number): Promise<{ readonly host: string; readonly port: number }> {
+  async onlyByProxy(port: number): Promise<void> {
     await this.run('home', ...iptables('-I FORWARD -j DROP'));
-    await this.run('home', ...iptables(`-A INPUT -i to-device -p tcp --dport ${port} -j ACCEPT`));
-    return { host: homeAddress, port };
+    await this.openHome('tcp', port);
   }
 
   /** Everything in transit at the carrier vanishes without a word, both ways. */
@@ -128,7 +162,10 @@ export class Network {
   }
 
   async remove(): Promise<void> {
-    for (const host of hosts) await runCommand(['ip', 'netns', 'del', this.name(host)]);
+    for (const host of hosts) {
+      await runCommand(['ip', 'netns', 'del', this.name(host)]);
+      await rm(this.#etcFolder(host), { recursive: true, force: true });
+    }
   }
 }
 

@@ -2,12 +2,11 @@
 // proxy on the home router, and everything else dropped there.
 
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { brokerAddress, Network, whyNoNetwork } from './network.ts';
+import { Double } from './double.ts';
+import { brokerAddress, homeAddress, Network, whyNoNetwork } from './network.ts';
 import { childrenOf, commandOf } from './proc.ts';
 import { until, type Ran, type Surroundings } from './program.ts';
 import { must, sitePolicy, Stage } from './stage.ts';
@@ -17,14 +16,12 @@ const port = 7443;
 const proxyPort = 3128;
 const [user, password] = ['ana', 'correct-horse-battery'];
 const secrets = [password, Buffer.from(`${user}:${password}`).toString('base64')];
-const program = join(import.meta.dirname, '../doubles/connect-proxy-main.ts');
 
 suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
   let network: Network;
   let stage: Stage;
-  let proxy: ChildProcess;
+  let proxy: Double;
   let token: string;
-  let tunnels = 0;
   const url = (word: string): string => `http://${user}:${word}@192.168.7.1:${proxyPort}`;
 
   before(async () => {
@@ -48,7 +45,7 @@ suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
 
   after(async () => {
     try {
-      await stopProxy();
+      await proxy?.end();
       await stage?.close();
     } finally {
       await network?.remove();
@@ -56,22 +53,12 @@ suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
   });
 
   async function startProxy(): Promise<void> {
-    const words = [program, '192.168.7.1', String(proxyPort), `${user}:${password}`];
-    const [command = '', ...args] = [...network.within('home'), process.execPath, ...words];
-    proxy = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    const listening = Promise.withResolvers<void>();
-    proxy.stdout?.on('data', (chunk: Buffer) => {
-      tunnels += chunk.toString().match(/^tunnel /gm)?.length ?? 0;
-      if (chunk.includes('listening')) listening.resolve();
-    });
-    proxy.once('exit', () => listening.reject(new Error('the proxy ended')));
-    await listening.promise;
+    const args = [homeAddress, String(proxyPort), `${user}:${password}`];
+    proxy = await Double.start('connect-proxy-main', args, network.within('home'));
   }
 
-  async function stopProxy(): Promise<void> {
-    if (proxy?.exitCode !== null || proxy.signalCode !== null) return;
-    proxy.kill('SIGTERM');
-    await once(proxy, 'exit');
+  function tunnels(): number {
+    return proxy.stdout.match(/^tunnel /gm)?.length ?? 0;
   }
 
   function behindProxy(word: string): Surroundings {
@@ -104,12 +91,12 @@ suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
     const ran = await joinIt('--proxy', url('wrong'));
     assert.equal(ran.code, 69);
     assert.match(ran.stderr, /the proxy "192\.168\.7\.1:3128" does not take these credentials \(407\)/);
-    assert.equal(tunnels, 0);
+    assert.equal(tunnels(), 0);
   });
 
   test('it joins through the proxy, and its agent runs without any environment', async () => {
     must(await joinIt('--proxy', url(password)), ['agent', 'join']);
-    assert.equal(tunnels, 2);
+    assert.equal(tunnels(), 2);
     await stage.startAgent();
     assert.match((await onDevice('status')).stdout, /through proxy +192\.168\.7\.1:3128/);
   });
@@ -146,7 +133,7 @@ suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
   });
 
   test('a proxy that went away and came back: the agent says who was missing, and is back by itself', async () => {
-    await stopProxy();
+    await proxy.end();
     const why = await until('the agent says why there is no link', async () => {
       const status = JSON.parse((await onDevice('status', '--json')).stdout) as {
         running?: { error?: string };
