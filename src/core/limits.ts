@@ -18,6 +18,10 @@ export const limits = {
   proxyAnswerMaxBytes: 8 * 1024,
   proxyUrlMaxLength: 2_048,
 
+  /** agent preflight: each thing that is waited for, and the idle time that it tries. */
+  preflightStepMs: 8_000,
+  natIdleDefaultMs: 5 * 60_000,
+
   /** Links. */
   pingIntervalMs: 15_000,
   peerDeadAfterMs: 45_000,

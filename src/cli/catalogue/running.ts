@@ -119,6 +119,31 @@ export const running: readonly CommandSpec[] = [
     load: () => import('../commands/agent/run.ts'),
   },
   {
+    path: 'agent preflight',
+    summary: 'what stands between this machine and a broker, before it joins or after',
+    args: [{ name: 'address', optional: true }],
+    flags: [
+      { name: 'token', value: 'TOKEN', summary: 'compare the root of the broker with the one of this token' },
+      state,
+      ...proxyFlags,
+      { name: 'nat', summary: 'also measure how long an idle connection survives; takes minutes' },
+      {
+        name: 'nat-max',
+        value: 'D',
+        summary: 'the longest idle time that is tried (default 5m, at most 30m)',
+      },
+    ],
+    examples: [
+      'sallyport agent preflight gate.example.com:7443',
+      'sallyport agent preflight gate.example.com:7443 --token sp1.d.… --nat',
+    ],
+    notes: [
+      'without ADDRESS, on a machine that has joined: the broker that it joined',
+      'exit status 0: all is good, 1: something failed; warnings are good',
+    ],
+    load: () => import('../commands/agent/preflight.ts'),
+  },
+  {
     path: 'agent status',
     summary: 'what the agent on this machine is doing',
     flags: [state],
