@@ -32,8 +32,12 @@ import { StoreUnavailable } from './store/store.ts';
 
 export interface AuthorityOptions {
   readonly dataDir: string;
-  /** Of the unix sockets: control.sock, api.sock, api-mtls.sock. */
+  /** Of the unix sockets that the gate uses: control.sock, api.sock, api-mtls.sock. */
   readonly runDir: string;
+  /** The gate is another user, of the group that `runDir` gives its files; default: this same user. */
+  readonly isGateApart?: boolean;
+  /** Of local.sock, always this user's alone; default `runDir`. */
+  readonly localDir?: string;
   readonly config: BrokerConfig;
   readonly version: string;
   readonly clock: Clock;
@@ -111,7 +115,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
 
     const api = await buildApi(ctx);
     closers.push(async () => await api.close());
-    const listener = await listenApi(api, { runDir: options.runDir, ctx });
+    const socketMode = options.isGateApart === true ? 0o660 : 0o600;
+    const listener = await listenApi(api, { runDir: options.runDir, socketMode, ctx });
     closers.push(async () => await listener.close());
     closers.push(
       await keepKeysFresh(ctx, {
@@ -127,9 +132,9 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       }),
     );
     const invite = await createFirstInvite(ctx);
-    const control = await serveControl(ctx, join(options.runDir, 'control.sock'));
+    const control = await serveControl(ctx, join(options.runDir, 'control.sock'), { mode: socketMode });
     closers.push(async () => await control.close());
-    const local = await openLocalDoor(ctx, join(options.runDir, 'local.sock'));
+    const local = await openLocalDoor(ctx, join(options.localDir ?? options.runDir, 'local.sock'));
     closers.push(async () => await local.close());
     closers.push(async () => {
       await store.commit({

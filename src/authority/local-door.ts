@@ -1,5 +1,6 @@
 // The door for whoever sits at the broker's machine as its own user: a unix socket, mode 0600, one line of
-// JSON each way. It exists for the day when no administrator can sign in any more.
+// JSON each way. It exists for the day when no administrator can sign in any more, and for the first one
+// of a broker that runs as a service, which has nobody to print an invite to.
 
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
@@ -7,7 +8,7 @@ import { SallyportError, toProblem } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { AuthorityContext } from './context.ts';
-import { createSignInInvite } from './enroll/first-invite.ts';
+import { createLocalInvite } from './enroll/first-invite.ts';
 
 export interface LocalDoor {
   close(): Promise<void>;
@@ -67,5 +68,5 @@ async function answer(ctx: AuthorityContext, line: string): Promise<object> {
   const name = request?.['name'];
   if (request?.['do'] !== 'invite' || typeof name !== 'string')
     throw new SallyportError('invalid', 'this is not a request that the local door knows');
-  return { invite: await createSignInInvite(ctx, { name }) };
+  return { invite: await createLocalInvite(ctx, { name }) };
 }

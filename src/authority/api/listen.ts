@@ -9,8 +9,10 @@ import { TlsDoor, type DoorKind } from './tls-door.ts';
 import type { Api } from './server.ts';
 
 export interface ListenOptions {
-  /** Where api.sock and api-mtls.sock are made. Private to this user. */
+  /** Where api.sock and api-mtls.sock are made. */
   readonly runDir: string;
+  /** Of the sockets; default 0600, private to this user. */
+  readonly socketMode?: number;
   readonly ctx: Pick<AuthorityContext, 'clock' | 'log' | 'pki'>;
 }
 
@@ -37,7 +39,7 @@ export async function listenApi(api: Api, options: ListenOptions): Promise<ApiLi
     for (const { door } of doors) door.abort();
   };
   try {
-    for (const { door, path } of doors) await door.listen(path);
+    for (const { door, path } of doors) await door.listen(path, options.socketMode ?? 0o600);
   } catch (error) {
     abort();
     throw error;

@@ -69,12 +69,12 @@ export class TlsDoor {
     this.#https.on('request', (request, response) => this.#serve(request, response));
   }
 
-  async listen(path: string): Promise<void> {
+  async listen(path: string, mode: number): Promise<void> {
     // Left behind by a process that was killed.
     await rm(path, { force: true });
     this.#front.listen(path);
     await once(this.#front, 'listening');
-    await chmod(path, 0o600);
+    await chmod(path, mode);
   }
 
   setIdentity(identity: { readonly key: string; readonly cert: string }): void {

@@ -4,7 +4,7 @@
 import { isName } from '../../core/device.ts';
 import { limits } from '../../core/limits.ts';
 import { eachRecord } from '../admin/each-record.ts';
-import { requireIdentity } from '../admin/find.ts';
+import { findIdentity, requireIdentity } from '../admin/find.ts';
 import type { AuthorityContext } from '../context.ts';
 import { anotherKey, makeInvite, type WantedInvite } from './make-invite.ts';
 
@@ -20,6 +20,16 @@ export async function createFirstInvite(
     if (value.roles.includes('administrator')) return undefined;
   }
   return await inviteLocally(ctx, { name: options.name ?? 'admin', extra: { roles: ['administrator'] } });
+}
+
+/** Whoever holds the data directory asks for `name`: the first administrator, or a person who is already here. */
+export async function createLocalInvite(
+  ctx: AuthorityContext,
+  options: { readonly name: string },
+): Promise<string> {
+  const isKnown = (await findIdentity(ctx, options.name)) !== undefined;
+  const first = isKnown || !isName(options.name) ? undefined : await createFirstInvite(ctx, options);
+  return first ?? (await createSignInInvite(ctx, options));
 }
 
 /**

@@ -1,5 +1,6 @@
 // The gate's door into the authority (docs/protocol.md, "Control"): HTTP/2 on a unix socket that only the
-// broker's own user can reach. Two long streams, a line of JSON each: asks and their answers, and orders.
+// broker's own user can reach, or, where the gate is another user, that one too. Two long streams, a line of
+// JSON each: asks and their answers, and orders.
 
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { chmod, rm } from 'node:fs/promises';
@@ -21,8 +22,12 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** Listens on `socketPath`, mode 0600. A socket file left by a killed process is replaced. */
-export async function serveControl(ctx: AuthorityContext, socketPath: string): Promise<ControlServer> {
+/** Listens on `socketPath`. A socket file left by a killed process is replaced. */
+export async function serveControl(
+  ctx: AuthorityContext,
+  socketPath: string,
+  options: { readonly mode?: number } = {},
+): Promise<ControlServer> {
   await rm(socketPath, { force: true });
   const server = createServer({ settings: { maxConcurrentStreams: limits.channelsPerLinkMax } });
   const refusals = new Refusals(ctx);
@@ -43,7 +48,7 @@ export async function serveControl(ctx: AuthorityContext, socketPath: string): P
     else refuse(stream, 'there is no such control route');
   });
   await listen(server, socketPath);
-  await chmod(socketPath, 0o600);
+  await chmod(socketPath, options.mode ?? 0o600);
   return {
     async close() {
       for (const session of sessions) session.destroy();

@@ -16,7 +16,7 @@ const proxyFlags: readonly FlagSpec[] = [
 
 const part: readonly FlagSpec[] = [
   { name: 'run-dir', value: 'DIR', required: true, summary: 'where the sockets between the two lie' },
-  { name: 'config', value: 'JSON', required: true, summary: 'the configuration, as "broker run" read it' },
+  { name: 'config', value: 'JSON', summary: 'the configuration, as "broker run" read it' },
 ];
 
 export const running: readonly CommandSpec[] = [
@@ -40,7 +40,7 @@ export const running: readonly CommandSpec[] = [
   },
   {
     path: 'broker invite',
-    summary: 'on the broker itself: one more key for a known person, when nobody can sign in',
+    summary: 'on the broker itself: the first administrator, or one more key for a known person',
     args: [{ name: 'name' }],
     flags: [{ name: 'data', value: 'DIR', summary: 'the data directory', completes: 'file' }],
     examples: ['sallyport broker invite admin --data /var/lib/sallyport'],
@@ -49,40 +49,25 @@ export const running: readonly CommandSpec[] = [
   {
     path: 'broker authority',
     isHidden: true,
-    summary: 'the deciding half of the broker; "broker run" starts it',
-    flags: [{ name: 'data', value: 'DIR', required: true, summary: 'the data directory' }, ...part],
-    examples: [],
-    load: () => import('../commands/broker/authority.ts'),
-  },
-  {
-    path: 'broker gate',
-    isHidden: true,
-    summary: 'the carrying half of the broker; "broker run" starts it',
-    flags: part,
-    examples: [],
-    load: () => import('../commands/broker/gate.ts'),
-  },
-  {
-    path: 'broker authority',
-    summary: 'the deciding process, started by "broker run"',
+    summary: 'the deciding half of the broker; "broker run" or a service starts it',
     flags: [
       { name: 'data', value: 'DIR', required: true, summary: 'the data directory' },
-      { name: 'run-dir', value: 'DIR', required: true, summary: 'where the control socket is' },
-      { name: 'config', value: 'JSON', required: true, summary: 'the parsed configuration' },
+      ...part,
+      { name: 'gate-apart', summary: 'the gate is another user, and may use the sockets in --run-dir' },
     ],
     examples: [],
-    isHidden: true,
     load: () => import('../commands/broker/authority.ts'),
   },
   {
     path: 'broker gate',
-    summary: 'the byte-moving process, started by "broker run"',
+    isHidden: true,
+    summary: 'the carrying half of the broker; "broker run" or a service starts it',
     flags: [
-      { name: 'run-dir', value: 'DIR', required: true, summary: 'where the control socket is' },
-      { name: 'config', value: 'JSON', required: true, summary: 'the parsed configuration' },
+      ...part,
+      { name: 'listen', value: 'HOST:PORT', summary: 'without --config: where to listen' },
+      { name: 'drain', value: 'D', summary: 'without --config: how long live sessions may finish' },
     ],
     examples: [],
-    isHidden: true,
     load: () => import('../commands/broker/gate.ts'),
   },
   {

@@ -1,5 +1,6 @@
-// `sallyport broker invite NAME`: one more key for a person who is already known, made on the broker's own
-// machine by its own user: the way back in when every administrator's sign-in ran out.
+// `sallyport broker invite NAME`, on the broker's own machine and by its own user or root: one more key for a
+// person who is already known, the way back in when every administrator's sign-in ran out; and the first
+// administrator of a broker that runs as a service, and so printed no invite.
 
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -43,7 +44,7 @@ async function ask(dataDir: string, request: object): Promise<string> {
     socket.on('error', (cause) => {
       reject(
         new SallyportError('unavailable', `no broker answers on "${path}"`, {
-          next: "run this on the broker's machine, as the user that runs it, with the same --data, while it runs",
+          next: "run this on the broker's machine, as the user that runs it or as root, with the same --data, while it runs",
           cause,
         }),
       );

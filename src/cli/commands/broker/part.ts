@@ -6,8 +6,8 @@ import { faultOf, tellParent, type ChildMessage } from '../../../platform/child.
 
 export interface PartOptions {
   readonly runDir: string;
-  /** A BrokerConfig as JSON: read and checked once, by the supervisor. */
-  readonly config: string;
+  /** A BrokerConfig as JSON: read and checked once, by the supervisor. Absent when the part runs by itself. */
+  readonly config?: string;
 }
 
 export interface RunningPart {
@@ -25,8 +25,10 @@ export async function runPart(start: () => Promise<RunningPart>): Promise<number
     process.once('SIGTERM', () => process.exit(1));
   });
   process.once('disconnect', () => stop.resolve('abort'));
-  // A terminal sends Ctrl-C to the whole group; the supervisor decides what it means.
-  process.on('SIGINT', () => undefined);
+  // A terminal sends Ctrl-C to the whole group; the supervisor decides what it means. Without one it is an end.
+  process.on('SIGINT', () => {
+    if (process.send === undefined) stop.resolve('drain');
+  });
   let part: RunningPart;
   try {
     part = await start();
