@@ -47,6 +47,31 @@ export const running: readonly CommandSpec[] = [
     load: () => import('../commands/broker/invite.ts'),
   },
   {
+    path: 'broker service',
+    summary: 'on Linux with systemd: authority and gate as services of two users, at every boot',
+    args: [{ name: 'action', completes: ['install', 'status', 'remove'] }],
+    flags: [
+      {
+        name: 'data',
+        value: 'DIR',
+        summary: 'the data directory (default /var/lib/sallyport)',
+        completes: 'file',
+      },
+      { name: 'name', value: 'NAME', summary: 'first time: the name that people and devices reach it by' },
+      { name: 'listen', value: 'HOST:PORT', summary: 'first time: where to listen (default 0.0.0.0:7443)' },
+      { name: 'print', summary: 'install: only print what would be written' },
+    ],
+    examples: [
+      'sallyport broker service install --name gate.example.com',
+      'sallyport broker service install --print',
+      'sallyport broker service status',
+    ],
+    notes: [
+      'after "listen" or "drain" changed in broker.yaml, install again: the gate cannot read that file',
+    ],
+    load: () => import('../commands/broker/service.ts'),
+  },
+  {
     path: 'broker authority',
     isHidden: true,
     summary: 'the deciding half of the broker; "broker run" or a service starts it',
@@ -134,6 +159,23 @@ export const running: readonly CommandSpec[] = [
     flags: [state],
     examples: ['sallyport agent status'],
     load: () => import('../commands/agent/status.ts'),
+  },
+  {
+    path: 'agent service',
+    summary: 'on Linux with systemd: the agent as a service, at every boot',
+    args: [{ name: 'action', completes: ['install', 'status', 'remove'] }],
+    flags: [
+      state,
+      { name: 'config', value: 'FILE', summary: "install: the owner's rules", completes: 'file' },
+      { name: 'print', summary: 'install: only print what would be written' },
+    ],
+    examples: [
+      'sallyport agent service install',
+      'sallyport agent service install --state /var/lib/sallyport-agent --print',
+      'sallyport agent service status',
+    ],
+    notes: ['it runs as the owner of the state directory; as root, sessions may be of any user'],
+    load: () => import('../commands/agent/service.ts'),
   },
   {
     path: 'agent allow',
