@@ -24,7 +24,9 @@ server.on('stream', (stream, headers) => {
 
 function reach(stream: ServerHttp2Stream, place: number): void {
   const peer = connectTcp({ host: '127.0.0.1', port: place, allowHalfOpen: true, noDelay: true });
-  peer.on('connect', () => stream.respond({ ':status': 200 }));
+  peer.on('connect', () => {
+    if (!stream.destroyed) stream.respond({ ':status': 200 });
+  });
   join(peer, stream);
 }
 

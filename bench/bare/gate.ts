@@ -41,7 +41,12 @@ operatorServer.on('stream', (down, headers) => {
   up.on('close', () => {
     if (up.rstCode !== constants.NGHTTP2_NO_ERROR) down.close(constants.NGHTTP2_CANCEL);
   });
-  up.on('response', () => down.respond({ ':status': 200 }, { waitForTrailers: true }));
+  up.on('response', () => {
+    if (down.destroyed) return;
+    down.respond({ ':status': 200 }, { waitForTrailers: true });
+    // Not earlier: bytes that came with the head would go out before it, under a head of their own.
+    up.pipe(down);
+  });
   up.on('trailers', (received) => {
     trailers = { 'bare-exit': received['bare-exit'] };
   });
@@ -52,7 +57,6 @@ operatorServer.on('stream', (down, headers) => {
     if (!up.readableEnded || !up.writableEnded) up.close(constants.NGHTTP2_CANCEL);
   });
   down.pipe(up);
-  up.pipe(down);
 });
 
 function cutAll(asked: ServerHttp2Stream): void {

@@ -18,6 +18,7 @@ export interface Usage {
 }
 
 const running = new Set<number>();
+const told = new WeakSet<ChildProcess>();
 const endWithinMs = 5_000;
 /** _SC_CLK_TCK: 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
@@ -43,12 +44,18 @@ export function adopt(pid: number): () => void {
 /** SIGTERM, then SIGKILL for it and what it started when it does not go. */
 export async function endProcess(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  told.add(child);
   const family = descendants(child.pid);
   const gone = once(child, 'exit');
   const timer = setTimeout(() => killAll([child.pid ?? 0, ...family]), endWithinMs);
   child.kill('SIGTERM');
   await gone;
   clearTimeout(timer);
+}
+
+/** Whether the bench has told it to end. */
+export function isToldToEnd(child: ChildProcess): boolean {
+  return told.has(child);
 }
 
 /** The last resort, on the way out: synchronous, and nothing is left. */

@@ -1,10 +1,11 @@
 // One command from start to end, timed from before spawn() to its exit.
 
 import { once } from 'node:events';
-import { startProcess, type Command } from './processes.ts';
+import { isToldToEnd, startProcess, type Command } from './processes.ts';
 
 const runMaxMs = 60_000;
 const firstLineMaxMs = 30_000;
+const lastWordsMax = 2_000;
 
 export interface Timed {
   readonly ms: number;
@@ -62,6 +63,14 @@ export async function firstLine(
   clearTimeout(timer);
   // Kept flowing, so that a talkative process never waits for us.
   child.stdout?.removeAllListeners('data').resume();
-  child.stderr?.removeAllListeners('data').resume();
+  let lastWords = '';
+  child.stderr?.removeAllListeners('data').on('data', (bytes: Buffer) => {
+    lastWords = `${lastWords}${bytes.toString()}`.slice(-lastWordsMax);
+  });
+  child.removeAllListeners('close').once('close', () => {
+    if (isToldToEnd(child)) return;
+    // The row only sees broken connections: this says why.
+    process.stderr.write(`"${command.args.join(' ')}" ended by itself: ${lastWords.trim()}\n`);
+  });
   return { child, found };
 }
