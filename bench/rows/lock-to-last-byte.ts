@@ -3,15 +3,21 @@
 // The bare column ends all its streams by one request to its gate.
 
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Column, ColumnName } from '../columns/column.ts';
 import type { CrowdReport } from '../measure/crowd.ts';
+import { withFolder } from '../measure/folder.ts';
 import { endProcess, startProcess } from '../measure/processes.ts';
 import { percentile, rounded } from '../measure/statistics.ts';
+import { slowTickMs, tickerCommand, type Ticker } from '../measure/ticker.ts';
 import type { Measured, Row } from './row.ts';
 
-/** Over all sessions together: half of what two cores carry, so that a queue is not measured. */
+/**
+ * Over all sessions together: half of what two cores carry, so that a queue is not measured. While they open
+ * they stream at a fraction of it, and the opening of a thousand does not starve.
+ */
 const linesPerSecond = 5_000;
 const reachMs = 100;
 /** Opening a thousand sessions takes most of it. */
@@ -44,7 +50,9 @@ async function measure(columns: readonly Column[], { sessions, rounds }: Size): 
   for (const column of columns) {
     const reports: CrowdReport[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      const report = await cutCrowd(column, { sessions, tickMs });
+      const report = await withFolder((folder) =>
+        cutCrowd(column, { sessions, tickMs, go: join(folder, 'go') }),
+      );
       if (report !== undefined) reports.push(report);
     }
     if (reports.length === 0) continue;
@@ -73,15 +81,13 @@ function p99(samples: readonly number[]): number {
   return percentile(samples, 99);
 }
 
-interface Ticking {
+interface Cutting extends Ticker {
   readonly sessions: number;
-  /** Of each. */
-  readonly tickMs: number;
 }
 
-async function cutCrowd(column: Column, { sessions, tickMs }: Ticking): Promise<CrowdReport | undefined> {
+async function cutCrowd(column: Column, { sessions, ...ticker }: Cutting): Promise<CrowdReport | undefined> {
   if (column.crowd === undefined) return undefined;
-  const child = startProcess(column.crowd.command(sessions, ticker(tickMs)), ['pipe', 'pipe', 'pipe']);
+  const child = startProcess(column.crowd.command(sessions, tickerCommand(ticker)), ['pipe', 'pipe', 'pipe']);
   let stderr = '';
   child.stderr?.on('data', (bytes: Buffer) => {
     stderr += bytes.toString();
@@ -93,6 +99,8 @@ async function cutCrowd(column: Column, { sessions, tickMs }: Ticking): Promise<
     for await (const line of createInterface(child.stdout)) {
       const said = JSON.parse(line) as Partial<CrowdReport>;
       if (said.lastByteMs !== undefined) return said as CrowdReport;
+      await writeFile(ticker.go, '');
+      await new Promise((resolve) => setTimeout(resolve, 2 * slowTickMs));
       child.stdin?.write('cut\n');
     }
     await closed;
@@ -102,16 +110,4 @@ async function cutCrowd(column: Column, { sessions, tickMs }: Ticking): Promise<
     await endProcess(child);
     await column.crowd.restore();
   }
-}
-
-/** A line a tick. perl where there is one: a hundred Node processes would measure themselves. */
-function ticker(tickMs: number): readonly string[] {
-  if (existsSync('/usr/bin/perl')) {
-    return [
-      '/usr/bin/perl',
-      '-e',
-      `$| = 1; while (1) { print "tick\\n"; select(undef, undef, undef, ${tickMs / 1_000}) }`,
-    ];
-  }
-  return [process.execPath, '-e', `setInterval(() => process.stdout.write('tick\\n'), ${tickMs})`];
 }
