@@ -33,6 +33,7 @@ export interface ChannelsOptions {
     readonly pingIntervalMs: number;
     readonly peerDeadAfterMs: number;
     readonly controlRequestTimeoutMs: number;
+    readonly connectionsPerIdentityMax: number;
   };
 }
 
@@ -65,6 +66,7 @@ export class Channels {
     const { clock, bounds, log, sessions } = this.#options;
     const identity = arrival.peer.id;
     const budget = this.#budgets.get(identity) ?? { budget: newResetBudget(clock), connections: 0 };
+    if (budget.connections >= bounds.connectionsPerIdentityMax) return this.#turnAway(arrival);
     this.#budgets.set(identity, budget);
     budget.connections++;
     const served = serveChannels(arrival.socket, (request) => this.#serve(operator, request), {
@@ -82,6 +84,13 @@ export class Channels {
     log.debug({ identity, reason: end.reason }, 'an operator left');
     operator.hasLeft = true;
     sessions.operatorLeft(operator);
+  }
+
+  /** One of too many of the same identity: what it asks would never be looked at. */
+  #turnAway({ socket, peer, remoteAddress }: Arrival): void {
+    socket.destroy();
+    const body = { door: 'channel', fault: 'too_many', peer: peer.id, remoteAddress } as const;
+    this.#options.authority.report({ path: '/gate/refusals', body });
   }
 
   /** GOAWAY to all; live channels may finish. Resolves when all are gone. */

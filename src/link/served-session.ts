@@ -1,6 +1,7 @@
 // The side of a session that answers: the agent on its own outbound connection, the gate towards
 // operators. Each request is handed to the handler with everything it may do with it; an error that the
-// handler throws becomes a problem. Counts the peer's resets and waits only so long for its first word.
+// handler throws becomes a problem. Counts the peer's resets and waits only so long for its first word: a
+// request, or where the peer may have nothing to ask for yet, the SETTINGS that every session begins with.
 
 import {
   performServerHandshake,
@@ -51,6 +52,8 @@ export interface ServeOptions extends SessionLifeOptions {
   /** Resets that the peer may cause; shared by all connections of one identity. */
   readonly resets: RateBudget;
   readonly firstRequestTimeoutMs?: number;
+  /** The peer may wait with its first request: a forward does, until somebody connects to it. */
+  readonly mayWait?: boolean;
 }
 
 export interface ServedSession {
@@ -68,9 +71,10 @@ export function serveSession(socket: CountedSocket, options: ServeOptions): Serv
 
   const silentMs = options.firstRequestTimeoutMs ?? limits.firstRequestTimeoutMs;
   const firstRequest = life.clock.setTimer(silentMs, () =>
-    life.end('silent', new Error(`no request within ${silentMs} ms`)),
+    life.end('silent', new Error(`no first word within ${silentMs} ms`)),
   );
   void life.closed.then(() => firstRequest.cancel());
+  if (options.mayWait === true) session.once('remoteSettings', () => firstRequest.cancel());
 
   session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     firstRequest.cancel();

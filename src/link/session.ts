@@ -45,7 +45,7 @@ export function serveChannels(
   options: ServeChannelsOptions = {},
 ): ServedSession {
   const { resets = newResetBudget(options.clock), ...rest } = options;
-  return serveSession(socket, { ...rest, handler, resets });
+  return serveSession(socket, { ...rest, handler, resets, mayWait: true });
 }
 
 /** How many streams one operator may reset, over all connections. */

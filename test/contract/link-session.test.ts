@@ -8,7 +8,7 @@ import { readProblem, type ClientSession } from '../../src/link/client-session.t
 import type { Handler, ServedSession } from '../../src/link/served-session.ts';
 import { openChannelClient, openLinkClient, serveChannels, serveLink } from '../../src/link/session.ts';
 import { ManualClock } from '../../src/platform/manual-clock.ts';
-import { makeCredentials, tlsPair, type Credentials } from './link-ends.ts';
+import { makeCredentials, tcpPair, tlsPair, type Credentials } from './link-ends.ts';
 
 let credentials: Credentials;
 const live: (ClientSession | ServedSession)[] = [];
@@ -208,6 +208,26 @@ test('a drain that does not end is cut', async () => {
   assert.equal((await ended).end.how, 'cut');
   assert.equal((await closing).reason, 'aborted');
   await agent.closed;
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test('L2 an operator who has nothing to ask for yet stays, and one who never says a word does not', async () => {
+  const clock = new ManualClock();
+  const quiet = await tcpPair();
+  const mute = await tcpPair();
+  const [one, other] = [quiet, mute].map(({ accepted }) =>
+    serveChannels(accepted, () => undefined, { clock }),
+  );
+  const operator = openChannelClient(quiet.dialled, { clock });
+  // Its first words have arrived once nobody waits for them any more.
+  const timers = clock.pendingTimers;
+  while (clock.pendingTimers === timers) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(limits.firstRequestTimeoutMs);
+  assert.equal((await other?.closed)?.reason, 'silent');
+  assert.equal(one?.isOpen, true);
+  operator.abort();
+  mute.dialled.destroy();
+  await Promise.all([one?.closed, operator.closed]);
   assert.equal(clock.pendingTimers, 0);
 });
 

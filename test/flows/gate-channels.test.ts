@@ -1,6 +1,7 @@
 // Channels through a whole gate: opened, joined, refused, ended, reported.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { test } from 'node:test';
 import { SallyportError } from '../../src/core/errors.ts';
@@ -252,4 +253,19 @@ void test('a session belongs to the connection that opened it', async (t) => {
   const answer = await second.open(sessionId(1));
   assert.equal((await readProblem(answer)).code, 'conflict');
   assert.equal((await first.open(sessionId(1))).status, 200);
+});
+
+void test('L2 one identity has so many connections and no more, and others are let in', async (t) => {
+  const world = await startGate(t, { bounds: { connectionsPerIdentityMax: 2 } });
+  const agent = await world.agent({ onChannel: echo });
+  world.allow(agent.link);
+  const operators = [await world.operator(), await world.operator()];
+  const third = await world.operator();
+  await world.authority.until(() => world.authority.toldOf('/gate/refusals').length === 1);
+  const [refusal] = world.authority.toldOf('/gate/refusals');
+  assert.deepEqual([refusal?.['door'], refusal?.['fault']], ['channel', 'too_many']);
+  if (!third.socket.destroyed) await once(third.socket, 'close');
+  assert.equal((await operators[0]?.open(sessionId(1)))?.status, 200);
+  operators[1]?.socket.destroy();
+  await operators[0]?.client.close();
 });
