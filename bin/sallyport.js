@@ -18,10 +18,15 @@ async function start() {
   const { existsSync } = await import('node:fs');
   const { enableCompileCache } = await import('node:module');
   const { setFlagsFromString } = await import('node:v8');
-  // Without Node 24's middle compiler, Maglev: its threads can hang process.exit, each waiting for the other
+  // Node 24's middle compiler, Maglev, is off: its threads can hang process.exit, each waiting for the other
   // (nodejs/node issue 54918, seen once in ten runs that had moved 1 GiB), and crash a process that gets
-  // little processor time (issue 64841). Hot code goes from the first compiler to the last instead.
-  setFlagsFromString('--no-maglev');
+  // little processor time (issue 64841). Hot code then goes from the first compiler to the last, which is to
+  // take it earlier than it would behind Maglev: measured, the gate needs a quarter less processor time a byte.
+  if (major === 24) {
+    setFlagsFromString('--no-maglev');
+    setFlagsFromString('--invocation-count-for-turbofan=300');
+    setFlagsFromString('--minimum-invocations-after-ic-update=100');
+  }
   // Reading and type-stripping the sources again would cost more than the rest of a short command.
   enableCompileCache();
   // A clone runs its sources, so that what is edited is what runs; the package carries only the build.

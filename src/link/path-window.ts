@@ -62,10 +62,9 @@ export class PathWindow {
   #learn(bytes: number, roundTripMs: number): void {
     // What waits in queues lengthens a round trip; the shortest one is the path's own.
     this.#shortestMs = Math.min(this.#shortestMs, roundTripMs);
-    const wanted = Math.min(
-      2 * bytes * (this.#shortestMs / Math.max(roundTripMs, shortestRoundTripMs)),
-      limits.streamWindowMaxBytes,
-    );
+    const isShort = this.#shortestMs < shortPathMs;
+    const carried = isShort ? 0 : bytes * (this.#shortestMs / roundTripMs);
+    const wanted = Math.min(2 * carried, limits.streamWindowMaxBytes);
     // The more often nothing was to be learned, the less often it is asked.
     const isNews = wanted > this.#wanted;
     this.#askEvery = isNews ? firstAskBytes : Math.min(this.#askEvery * 2, limits.streamWindowMaxBytes);
@@ -88,5 +87,8 @@ export class PathWindow {
 
 /** A quarter of the first window: short conversations never ask. */
 const firstAskBytes = limits.streamWindowBytes / 4;
-/** Timers say 0 for what is shorter than their tick. */
-const shortestRoundTripMs = 0.001;
+/**
+ * On a shorter path the first window carries 200 MB/s and more, and a longer round trip is that of a busy
+ * machine: more ahead would only wait in its memory, in front of everybody's keystrokes.
+ */
+const shortPathMs = 5;
