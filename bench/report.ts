@@ -41,7 +41,7 @@ export function report(run: Run): { readonly table: string; readonly json: unkno
     '',
     ...results.map(({ row }) => `${row.id}: ${row.what}`),
     ...run.skipped,
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.openssh ?? 'no OpenSSH'}; ${Math.round(run.seconds)} s`,
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.openssh ?? 'no OpenSSH'}, disk sync ${machine.diskSyncMs} ms; ${Math.round(run.seconds)} s`,
     ...(isBusy
       ? [
           `the machine was busy when this began (load ${machine.loadBefore.toFixed(1)}): trust the ratios only`,

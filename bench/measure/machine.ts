@@ -1,7 +1,10 @@
 // The machine that the figures belong to.
 
 import { execFileSync } from 'node:child_process';
-import { arch, cpus, loadavg, release, totalmem } from 'node:os';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { arch, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { median, rounded } from './statistics.ts';
 
 export interface Machine {
   readonly cpu: string;
@@ -13,6 +16,8 @@ export interface Machine {
   readonly openssl: string;
   readonly openssh: string | null;
   readonly loadBefore: number;
+  /** Median time until 4 KiB are on the disk of the temporary folder: a decision waits for that before a byte moves. */
+  readonly diskSyncMs: number;
 }
 
 export function describeMachine(): Machine {
@@ -27,7 +32,28 @@ export function describeMachine(): Machine {
     openssl: process.versions.openssl,
     openssh: opensshVersion(),
     loadBefore: loadavg()[0] ?? 0,
+    diskSyncMs: diskSyncMs(),
   };
+}
+
+const syncs = 101;
+
+function diskSyncMs(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-disk-'));
+  const file = openSync(join(folder, 'file'), 'w');
+  try {
+    const block = Buffer.alloc(4_096);
+    const times = Array.from({ length: syncs }, () => {
+      const startedAt = performance.now();
+      writeSync(file, block);
+      fdatasyncSync(file);
+      return performance.now() - startedAt;
+    });
+    return rounded(median(times));
+  } finally {
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function opensshVersion(): string | null {

@@ -7,6 +7,9 @@ import { median, percentile, rounded } from '../measure/statistics.ts';
 import { withForwards } from './forwards.ts';
 import { differenceTo, interleave, ratioTo, summarise, type Measured, type Row } from './row.ts';
 
+/** Until the code of every process is compiled: what is measured is how it runs, not how it starts. */
+const warmUp: Omit<ConnectRequest, 'port'> = { atOnce: 50, count: 2_000 };
+
 interface Amount {
   readonly atOnce: number;
   /** In one turn of a column. */
@@ -35,7 +38,7 @@ function measure(columns: readonly Column[], { atOnce, block, blocks }: Amount):
   return withForwards<ConnectRequest, ConnectResult, Measured>(
     { columns, target: 'echo', load: 'connect' },
     async (forwards) => {
-      for (const column of columns) await forwards.warmUp(column, { atOnce, count: block });
+      for (const column of columns) await forwards.warmUp(column, warmUp);
       const closedMs = new Map<ColumnName, number[]>(columns.map(({ name }) => [name, []]));
       const echoMs = await interleave(columns, blocks, async (column) => {
         const result = await forwards.run(column, { atOnce, count: block });
