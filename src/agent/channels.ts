@@ -77,7 +77,11 @@ export async function openChannel(
         next: 'wait until some of them have ended',
       });
     }
-    await serve(request, { pass, params, seat, facts });
+    try {
+      await serve(request, { pass, params, seat, facts });
+    } finally {
+      seat.leave();
+    }
   } finally {
     leave();
   }
@@ -146,8 +150,6 @@ async function serve(request: IncomingRequest, { pass, params, seat, facts }: Ve
   } catch (error) {
     service.hangUp();
     throw error;
-  } finally {
-    seat.leave(channel);
   }
 }
 

@@ -183,7 +183,7 @@ test('a session whose channels were over is finished, not cut', async () => {
   const channel = { isOver: false, abort: () => assert.fail('nothing to cut') };
   const seat = await world.table.enter(passOf());
   seat?.take(channel);
-  seat?.leave(channel);
+  seat?.leave();
   world.lease(2, []);
   await settle();
   assert.equal(world.ended[0]?.cause, 'finished');
@@ -231,4 +231,36 @@ test('one device carries only so many sessions', async () => {
   for (let n = 0; n < limits.sessionsPerDeviceMax; n++) await world.open({ session: `ses_${n}` });
   assert.equal(await world.table.enter(passOf({ session: 'ses_more' })), undefined);
   await world.table.close('agent_stopped');
+});
+
+test('one session carries only so many channels, also when all are asked for at once', async () => {
+  const world = newTable();
+  world.lease(1, []);
+  const asked = Array.from({ length: limits.channelsPerSessionMax + 20 }, (_, n) =>
+    world.table.enter(passOf({ n })),
+  );
+  const seats = (await Promise.all(asked)).filter((seat) => seat !== undefined);
+  assert.equal(seats.length, limits.channelsPerSessionMax);
+  // A place is free again whether a channel ran in it or its service never started.
+  const [started, refused] = seats;
+  started?.take({ isOver: false, abort: () => undefined });
+  started?.leave();
+  refused?.leave();
+  const next = Array.from({ length: 3 }, (_, n) => world.table.enter(passOf({ n: 2_000 + n })));
+  assert.equal((await Promise.all(next)).filter((seat) => seat !== undefined).length, 2);
+  await world.table.close('agent_stopped');
+});
+
+test('a channel whose session finds no room for processes leaves its place', async () => {
+  const clock = new ManualClock({ now: start });
+  const table = new SessionTable({
+    clock,
+    now: () => clock.now(),
+    openScope: () => Promise.reject(new Error('no cgroup')),
+    onEnded: async () => undefined,
+  });
+  for (let n = 0; n <= limits.channelsPerSessionMax; n++) {
+    await assert.rejects(table.enter(passOf({ n })), /no cgroup/);
+  }
+  await table.close('agent_stopped');
 });

@@ -50,12 +50,18 @@ interface LiveSession {
   readonly idleMs: number;
   readonly scope: Promise<ProcessScope>;
   readonly sockets: OpenSockets;
-  readonly channels: Set<LiveChannel>;
+  /** One for each channel that runs or is starting, so that those asked for at once count too. */
+  readonly places: Set<Place>;
   channelCount: number;
   /** Payload bytes either way; compared at each look, so that no byte has to ask a clock. */
   bytes: number;
   seenBytes: number;
   activeAt: number;
+}
+
+interface Place {
+  /** Absent while its service starts. */
+  channel?: LiveChannel;
 }
 
 export interface SessionOverview {
@@ -70,14 +76,14 @@ export interface SessionOverview {
   readonly channelCount: number;
 }
 
-/** A place in a session, for one channel. */
+/** A place in a session, for one channel. Whoever gets one leaves it, whatever came of the channel. */
 export interface Seat {
   readonly scope: ProcessScope;
   readonly sockets: OpenSockets;
   countBytes(count: number): void;
   /** Adds the running channel; false when the session has ended meanwhile. */
   take(channel: LiveChannel): boolean;
-  leave(channel: LiveChannel): void;
+  leave(): void;
 }
 
 export class SessionTable {
@@ -155,12 +161,20 @@ export class SessionTable {
       if (this.#live.size >= limits.sessionsPerDeviceMax) return undefined;
       session = this.#begin(pass);
     }
-    if (session.channels.size >= limits.channelsPerSessionMax) return undefined;
+    if (session.places.size >= limits.channelsPerSessionMax) return undefined;
     // A later pass may shorten a session, never lengthen it.
     session.mustEndAt = Math.min(session.mustEndAt, pass.mustEndAt);
     this.#book.enter(pass.session, pass);
-    const scope = await session.scope;
-    return this.#live.get(session.id) === session ? this.#seat(session, scope) : undefined;
+    const place: Place = {};
+    session.places.add(place);
+    let seat: Seat | undefined;
+    try {
+      const scope = await session.scope;
+      if (this.#live.get(session.id) === session) seat = this.#seat(session, place, scope);
+      return seat;
+    } finally {
+      if (seat === undefined) session.places.delete(place);
+    }
   }
 
   /** Ends one session; its bytes have stopped when this returns. Twice is once. */
@@ -172,10 +186,11 @@ export class SessionTable {
     this.#ended.set(id, this.#book.seq);
     if (this.#live.size === 0) this.#look?.cancel();
     // The command or shell was over, and the authority took the session from the list: nothing was cut.
-    const isOver = [...session.channels].every((channel) => channel.isOver);
+    const channels = [...session.places].flatMap(({ channel }) => channel ?? []);
+    const isOver = channels.every((channel) => channel.isOver);
     const isFinished = isOver && (cause === 'not_leased' || cause === 'lease_expired');
     const error = new Error(`the session has ended: ${cause}`);
-    for (const channel of session.channels) channel.abort(error);
+    for (const channel of channels) channel.abort(error);
     session.sockets.destroyAll(error);
     const teardown = this.#tearDown(session, isFinished ? 'finished' : cause);
     this.#teardowns.add(teardown);
@@ -201,7 +216,7 @@ export class SessionTable {
       idleMs: pass.idleMs,
       scope: this.#options.openScope(pass.session),
       sockets: new OpenSockets(),
-      channels: new Set(),
+      places: new Set(),
       channelCount: 0,
       bytes: 0,
       seenBytes: 0,
@@ -212,7 +227,7 @@ export class SessionTable {
     return session;
   }
 
-  #seat(session: LiveSession, scope: ProcessScope): Seat {
+  #seat(session: LiveSession, place: Place, scope: ProcessScope): Seat {
     return {
       scope,
       sockets: session.sockets,
@@ -221,13 +236,13 @@ export class SessionTable {
       },
       take: (channel) => {
         if (this.#live.get(session.id) !== session) return false;
-        session.channels.add(channel);
+        place.channel = channel;
         session.channelCount += 1;
         // A channel that opens is a sign of life, also before its first byte.
         session.bytes += 1;
         return true;
       },
-      leave: (channel) => void session.channels.delete(channel),
+      leave: () => void session.places.delete(place),
     };
   }
 
