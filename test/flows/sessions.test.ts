@@ -12,6 +12,7 @@ import { reviewSessions } from '../../src/authority/sessions/review-sessions.ts'
 import { startLeases } from '../../src/authority/sessions/leases.ts';
 import { SallyportError } from '../../src/core/errors.ts';
 import type { SessionId } from '../../src/core/ids.ts';
+import { limits } from '../../src/core/limits.ts';
 import type { Session } from '../../src/core/session-record.ts';
 import { readLease } from '../../src/wire/link-statements.ts';
 import { readPass } from '../../src/wire/pass.ts';
@@ -473,4 +474,32 @@ test('a flow leaves no timer behind', async () => {
   assert.equal(world.clock.pendingTimers, 0);
   assert.equal(world.ctx.sessions.size, 0);
   assert.equal(pump.link.sessions.size, 0);
+});
+
+test('a person has only so many sessions, also when all are asked for at once', async () => {
+  const more = 20;
+  const asked = Array.from({ length: limits.sessionsPerIdentityMax + more }, () =>
+    open(world, ana, 'pump-7'),
+  );
+  const outcomes = await Promise.allSettled(asked);
+  const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+  assert.equal(opened.length, limits.sessionsPerIdentityMax);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected')
+      assert.equal(await code(Promise.reject(outcome.reason)), 'rate_limited');
+  }
+  const denied = await world.store.events({ types: ['session.denied'] }, { limit: 100 });
+  assert.equal(denied.filter((event) => event.code === 'rate_limited').length, more);
+  // One that ended makes room for one.
+  await endSession(world.ctx, { session: opened[0]?.session.id as SessionId, reason: 'exit', by: system });
+  const next = await Promise.allSettled([open(world, ana, 'pump-7'), open(world, ana, 'pump-7')]);
+  assert.deepEqual(next.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+});
+
+test('a session that could not be recorded takes no place', async () => {
+  world.store.failNext();
+  await assert.rejects(open(world, ana, 'pump-7'));
+  assert.equal(world.ctx.sessions.countOf(ana.identity.id), 0);
+  await open(world, ana, 'pump-7');
+  assert.equal(world.ctx.sessions.countOf(ana.identity.id), 1);
 });

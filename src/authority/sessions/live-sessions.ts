@@ -4,6 +4,7 @@
 
 import type { Clock } from '../../platform/clock.ts';
 import type { DeviceId, IdentityId, LinkId, ServiceId, SessionId } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
 import type { LockSubject } from '../../core/lock.ts';
 import type { Session } from '../../core/session-record.ts';
 
@@ -29,6 +30,7 @@ interface Entry {
 export class LiveSessions {
   readonly #clock: Clock;
   readonly #entries = new Map<SessionId, Entry>();
+  /** Those that are being written count too. */
   readonly #perIdentity = new Map<IdentityId, number>();
   /** Forgotten here, and their ends not on the record yet. */
   readonly #ending = new Map<SessionId, PromiseWithResolvers<void>>();
@@ -41,6 +43,16 @@ export class LiveSessions {
   /** Who is told when a session did not start in time or reached its end. Set once, in assemble.ts. */
   onExpiry(listener: (session: SessionId, expiry: Expiry) => void): void {
     this.#onExpiry = listener;
+  }
+
+  /**
+   * A place for a session that is about to be written, so that those asked for at once count too; undefined
+   * when the identity has no place left. The answer gives it back, once the session is added or came to nothing.
+   */
+  takePlace(identity: IdentityId): (() => void) | undefined {
+    if (this.countOf(identity) >= limits.sessionsPerIdentityMax) return undefined;
+    this.#count(identity, 1);
+    return () => this.#count(identity, -1);
   }
 
   add(session: Session, owner?: IdentityId): LiveSession {
@@ -67,7 +79,7 @@ export class LiveSessions {
       cancelStart: () => start?.cancel(),
       cancelDeadline: () => deadline.cancel(),
     });
-    this.#perIdentity.set(live.identity, this.countOf(live.identity) + 1);
+    this.#count(live.identity, 1);
     return live;
   }
 
@@ -91,9 +103,7 @@ export class LiveSessions {
     this.#ending.set(id, Promise.withResolvers());
     entry.cancelStart();
     entry.cancelDeadline();
-    const left = this.countOf(entry.session.identity) - 1;
-    if (left > 0) this.#perIdentity.set(entry.session.identity, left);
-    else this.#perIdentity.delete(entry.session.identity);
+    this.#count(entry.session.identity, -1);
     return entry.session;
   }
 
@@ -123,6 +133,12 @@ export class LiveSessions {
     const found: SessionId[] = [];
     for (const { session } of this.#entries.values()) if (matches(subjectOf(session))) found.push(session.id);
     return found;
+  }
+
+  #count(identity: IdentityId, change: 1 | -1): void {
+    const count = this.countOf(identity) + change;
+    if (count > 0) this.#perIdentity.set(identity, count);
+    else this.#perIdentity.delete(identity);
   }
 }
 

@@ -45,14 +45,18 @@ export async function openSession(ctx: AuthorityContext, caller: Caller, body: B
   const wanted = aimed(asked, destination);
   const allow = await decide(ctx, wanted, destination);
   const link = await requireLink(ctx, wanted, device);
+  const leavePlace = await takePlace(ctx, wanted, device);
   const session = newSession(ctx, { wanted, destination, allow, link, forMs: body.forMs });
 
-  await ctx.store.commit({
-    changes: [{ put: 'session', value: session, rev: 0 }],
-    events: [decided(wanted, device, allow), issued(session, wanted)],
-  });
-
-  ctx.sessions.add(session, wanted.identity.owner);
+  try {
+    await ctx.store.commit({
+      changes: [{ put: 'session', value: session, rev: 0 }],
+      events: [decided(wanted, device, allow), issued(session, wanted)],
+    });
+    ctx.sessions.add(session, wanted.identity.owner);
+  } finally {
+    leavePlace();
+  }
   link.sessions.add(session.id);
   await endIfOvertaken(ctx, session, wanted, destination);
   return {
@@ -134,14 +138,6 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destin
       device,
     });
   }
-  if (ctx.sessions.countOf(wanted.identity.id) >= limits.sessionsPerIdentityMax) {
-    return await refuse(ctx, wanted, {
-      code: 'rate_limited',
-      message: `you already have ${limits.sessionsPerIdentityMax} live sessions`,
-      next: 'end some: sallyport sessions ls',
-      device,
-    });
-  }
   const { identity, params, caller } = wanted;
   const decision = decideWish(ctx, { identity, params, sourceIp: caller.sourceIp, ...destination });
   if (decision.outcome === 'allow') {
@@ -182,6 +178,18 @@ async function requireLink(ctx: AuthorityContext, wanted: Wanted, device: Device
     next: 'on the device: "sallyport agent status"',
     device,
   });
+}
+
+async function takePlace(ctx: AuthorityContext, wanted: Wanted, device: Device): Promise<() => void> {
+  return (
+    ctx.sessions.takePlace(wanted.identity.id) ??
+    (await refuse(ctx, wanted, {
+      code: 'rate_limited',
+      message: `you already have ${limits.sessionsPerIdentityMax} live sessions`,
+      next: 'end some: sallyport sessions ls',
+      device,
+    }))
+  );
 }
 
 interface NewSession {
