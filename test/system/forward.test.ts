@@ -2,14 +2,11 @@
 // it carries is on the log, what it may not reach it does not, and what ends it says why.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { mustRun, runCommand, until, type Program } from './program.ts';
+import { findPostgres, startPostgres } from '../../src/cli/demo/postgres.ts';
+import { mustRun, until, type Program } from './program.ts';
 import { freePort, must, Stage } from './stage.ts';
 
 const policy = `
@@ -27,16 +24,8 @@ permit (principal in Role::"operator", action == Action::"forward", resource is 
 when { context has host && (context.host == "localhost" || context.host == "169.254.169.254") };
 `;
 
-const whyNoPostgres = await findFault(['psql', 'postgres', 'initdb', 'pg_isready', 'setpriv']);
-
-/** Why something cannot be tried here; undefined: it can. */
-async function findFault(programs: readonly string[]): Promise<string | undefined> {
-  for (const program of programs) {
-    const { code } = await runCommand(['sh', '-c', `command -v ${program}`]);
-    if (code !== 0) return `${program} is not installed`;
-  }
-  return undefined;
-}
+const postgres = await findPostgres();
+const whyNoPostgres = postgres === undefined ? 'no PostgreSQL on this machine' : false;
 
 suite('a forward', () => {
   let stage: Stage;
@@ -108,17 +97,17 @@ suite('a forward', () => {
     await stage.untilSession('with a receipt', (session) => session.teardown === 'confirmed');
   });
 
-  test('psql of a real PostgreSQL through it', { skip: whyNoPostgres ?? false }, async () => {
-    const database = await startPostgres();
+  test('psql of a real PostgreSQL through it', { skip: whyNoPostgres }, async () => {
+    assert.ok(postgres !== undefined);
+    const database = await startPostgres(postgres);
     try {
       const { program, port } = await forward(await addService('db', database.port));
-      const query = ['psql', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-AtX', '-c'];
-      assert.equal((await mustRun([...query, 'select 6 * 7'])).trim(), '42');
-      const rows = await mustRun([
-        ...query,
+      assert.equal(await database.query(port, 'select 6 * 7'), '42');
+      const rows = await database.query(
+        port,
         'select repeat(md5(i::text), 100) from generate_series(1, 1000) i',
-      ]);
-      assert.equal(rows.trim().split('\n').length, 1_000);
+      );
+      assert.equal(rows.split('\n').length, 1_000);
       program.child.kill('SIGINT');
       assert.equal((await program.exited).code, 0);
     } finally {
@@ -217,46 +206,4 @@ function ask(port: number, say: string): Promise<string> {
     socket.on('error', () => resolve('reset'));
     socket.end(say);
   });
-}
-
-interface Database {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-/** A cluster of its own, as an account that is not root, which PostgreSQL refuses to be. */
-async function startPostgres(): Promise<Database> {
-  const folder = await mkdtemp(join(tmpdir(), 'sp-pg-'));
-  await chmod(folder, 0o777);
-  const data = join(folder, 'data');
-  const port = await freePort();
-  const become =
-    process.getuid?.() === 0 ? ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups'] : [];
-  await mustRun([...become, 'initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync']);
-  const words = [
-    ...become,
-    'postgres',
-    '-D',
-    data,
-    '-p',
-    String(port),
-    '-k',
-    folder,
-    '-h',
-    '127.0.0.1',
-    '-F',
-  ];
-  const [file = 'false', ...args] = words as readonly string[];
-  const child = spawn(file, args, { stdio: 'ignore' });
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  const ready = ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(port)];
-  await until('the database is ready', async () => (await runCommand(ready)).code === 0);
-  return {
-    port,
-    async stop() {
-      child.kill('SIGINT');
-      await exited;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
 }

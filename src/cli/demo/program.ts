@@ -48,7 +48,8 @@ export async function exitOf(child: ChildProcess): Promise<number> {
   });
 }
 
-async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
+/** Text to the end of a stream. What is over the bound is read and dropped. */
+export async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
   if (stream === null) return '';
   const chunks: Buffer[] = [];
   let size = 0;

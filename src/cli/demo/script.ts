@@ -8,11 +8,9 @@ import { closedDevice, demoDevice, setStage, type Stage } from './stage.ts';
 import { fileSteps } from './file-steps.ts';
 import { forwardSteps } from './forward-steps.ts';
 import { ownerSteps } from './owner-steps.ts';
-import { expect, type Step } from './step.ts';
+import { expect, line, playSteps, type Say, type Step } from './step.ts';
 import { eventsOf, lastSession } from './story.ts';
 import { playShell } from './play-shell.ts';
-
-type Say = (text: string) => void;
 
 const steps: readonly Step[] = [
   {
@@ -89,37 +87,16 @@ const steps: readonly Step[] = [
 
 export async function playScript(say: Say): Promise<number> {
   const startedAt = performance.now();
-  const stage = await setStage((step, ms) => say(line('ok', step, '', ms)));
-  let failed = 0;
+  const stage = await setStage((step, ms) => say(line('ok', step, ms)));
   try {
-    for (const step of steps) {
-      const at = performance.now();
-      try {
-        const seen = await step.play(stage);
-        say(line('ok', step.title, seen, performance.now() - at));
-      } catch (error) {
-        failed += 1;
-        say(
-          line(
-            'FAILED',
-            step.title,
-            error instanceof Error ? error.message : String(error),
-            performance.now() - at,
-          ),
-        );
-      }
-    }
+    const { played, failed, skipped } = await playSteps(steps, stage, say);
+    const left = skipped === 0 ? '' : `, ${skipped} skipped`;
+    const ms = Math.round(performance.now() - startedAt);
+    say(`${played - failed} of ${played} steps did what they should${left}, in ${ms} ms`);
+    return failed === 0 ? exitStatus.done : exitStatus.failed;
   } finally {
     await stage.close();
   }
-  say(
-    `${steps.length - failed} of ${steps.length} steps did what they should, in ${Math.round(performance.now() - startedAt)} ms`,
-  );
-  return failed === 0 ? exitStatus.done : exitStatus.failed;
-}
-
-function line(mark: string, title: string, seen: string, ms: number): string {
-  return `${mark.padEnd(6)} ${title}${seen === '' ? '' : `: ${seen}`} (${Math.round(ms)} ms)`;
 }
 
 /** A command that never ends on its own, a lock on its device, and the time until its last byte. */

@@ -3,10 +3,10 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SallyportError } from '../../core/errors.ts';
+import { freePort } from './free-port.ts';
 import { exitOf, run, start, type Ran, type Surroundings } from './program.ts';
 
 export const demoDevice = 'demo-device';
@@ -192,18 +192,6 @@ async function untilOnline(device: string, admin: Surroundings): Promise<void> {
     if (view['online'] === true) return;
   }
   throw new SallyportError('device_offline', `"${device}" did not come online`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }
 
 async function writeCommand(folder: string, admin: Surroundings): Promise<string> {

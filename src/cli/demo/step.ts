@@ -1,11 +1,51 @@
-// One thing that the demo does and checks.
+// One thing that the demo does and checks, and how many of them are played and told, a line each.
 
 import type { Stage } from './stage.ts';
+
+export type Say = (text: string) => void;
 
 export interface Step {
   readonly title: string;
   /** What was seen, in a few words; throws when it is not what it should be. */
-  readonly play: (stage: Stage) => Promise<string>;
+  readonly play: (stage: Stage) => Promise<string | Skipped>;
+}
+
+/** It cannot be done here, and that is no failure. */
+export interface Skipped {
+  readonly skipped: string;
+}
+
+export interface Played {
+  readonly played: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** One after another, also after one that failed. */
+export async function playSteps(steps: readonly Step[], stage: Stage, say: Say): Promise<Played> {
+  let failed = 0;
+  let skipped = 0;
+  for (const { title, play } of steps) {
+    const at = performance.now();
+    const tell = (mark: string, seen: string): void =>
+      say(line(mark, `${title}: ${seen}`, performance.now() - at));
+    try {
+      const seen = await play(stage);
+      if (typeof seen === 'string') tell('ok', seen);
+      else {
+        skipped += 1;
+        tell('-', `skipped: ${seen.skipped}`);
+      }
+    } catch (error) {
+      failed += 1;
+      tell('FAILED', error instanceof Error ? error.message : String(error));
+    }
+  }
+  return { played: steps.length - skipped, failed, skipped };
+}
+
+export function line(mark: string, text: string, ms: number): string {
+  return `${mark.padEnd(6)} ${text} (${Math.round(ms)} ms)`;
 }
 
 export function expect(isSo: boolean, otherwise: string): asserts isSo {

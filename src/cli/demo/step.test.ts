@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Stage } from './stage.ts';
+import { expect, playSteps, type Step } from './step.ts';
+
+test('a step that fails is told and counted, and those after it are played; one that is skipped is no failure', async () => {
+  const steps: readonly Step[] = [
+    { title: 'one', play: () => Promise.resolve('seen') },
+    {
+      title: 'two',
+      play: async () => {
+        expect(false, 'not what it should be');
+        return '';
+      },
+    },
+    { title: 'three', play: () => Promise.resolve({ skipped: 'no such thing here' }) },
+    { title: 'four', play: () => Promise.resolve('seen too') },
+  ];
+  const said: string[] = [];
+  const counts = await playSteps(steps, {} as Stage, (text) => said.push(text));
+  assert.deepEqual(counts, { played: 3, failed: 1, skipped: 1 });
+  assert.deepEqual(
+    said.map((text) => text.replace(/ \(\d+ ms\)$/, '')),
+    [
+      'ok     one: seen',
+      'FAILED two: not what it should be',
+      '-      three: skipped: no such thing here',
+      'ok     four: seen too',
+    ],
+  );
+});
