@@ -2,25 +2,30 @@
 // welcomes the agent and opens channels, and an api double takes receipts and renewals. The authority's
 // statements are really signed, so a test can make any of them wrong.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { runAgent, type RunAgentOptions } from '../../src/agent/agent.ts';
-import { keyPath, saveState, type AgentState } from '../../src/agent/state.ts';
+import type { AgentState } from '../../src/agent/state.ts';
 import { paramsToJson, type ChannelParams } from '../../src/core/channel.ts';
 import { newId } from '../../src/core/ids.ts';
 import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
-import { limits } from '../../src/core/limits.ts';
 import type { Answer, ClientSession, FullAnswer } from '../../src/link/client-session.ts';
 import { openLinkClient } from '../../src/link/session.ts';
-import { generateEd25519, generateP256, spkiOf, storePrivateKey } from '../../src/platform/keys.ts';
+import { generateP256, spkiOf } from '../../src/platform/keys.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { systemRandom } from '../../src/platform/random.ts';
-import { keyId, sha256, signStatement, spkiThumbprint, type Purpose } from '../../src/wire/signed.ts';
+import {
+  keyId,
+  sha256,
+  signStatement,
+  spkiThumbprint,
+  type Purpose,
+  type Signer,
+} from '../../src/wire/signed.ts';
+import { joinDevice, newStatements } from './statements.ts';
 import { createTestCa, type TestCa, type TestLeaf } from './test-ca.ts';
 
 export interface GateLink {
@@ -105,29 +110,10 @@ export function exec(...argv: string[]): ChannelParams {
 
 export async function startAgentWorld(options: WorldOptions = {}): Promise<AgentWorld> {
   const ca = await createTestCa();
-  const authority = generateEd25519();
   const operator = generateP256();
-  const stateDir = await mkdtemp(join(tmpdir(), 'spa-'));
+  const statements = newStatements(ca);
   const gateLeaf = await (options.gateLeaf?.(ca) ?? ca.leaf('gate', 'gate-1'));
   const apiLeaf = await ca.leaf('authority', 'authority');
-  const deviceId = newId('dev', systemRandom.bytes(16));
-  const device = await ca.leaf('device', deviceId);
-  const signer = { kid: keyId(authority.publicKey), privateKey: authority.privateKey };
-  const rootPublic = createPublicKey(ca.rootKey);
-  const sign = (purpose: Purpose, payload: JsonObject): string => signStatement(purpose, payload, signer);
-  const keysetPayload: JsonObject = {
-    version: 3,
-    trustDomain: ca.trustDomain,
-    env: ca.env,
-    notAfter: Date.now() + limits.keysetLifeMs,
-    keys: [{ kid: signer.kid, purpose: 'pass', spki: spkiOf(authority.publicKey).toString('base64url') }],
-  };
-  const signKeyset = (changes: JsonObject = {}): string =>
-    signStatement(
-      'keyset',
-      { ...keysetPayload, ...changes },
-      { kid: keyId(rootPublic), privateKey: ca.rootKey },
-    );
 
   const links: GateLink[] = [];
   const linkWaiters: ((link: GateLink) => void)[] = [];
@@ -202,22 +188,8 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
   const address = `127.0.0.1:${port}`;
 
-  const state: AgentState = {
-    address,
-    broker: 'test',
-    root: ca.root,
-    trustDomain: ca.trustDomain,
-    env: ca.env,
-    deviceId,
-    name: 'pump-7',
-    certificate: device.cert,
-    keyset: signKeyset(),
-    keysetVersion: 3,
-    stateEpoch: 1,
-    renewal: { n: 1, secret: 'first-secret' },
-  };
-  await storePrivateKey(keyPath(stateDir), device.privateKey);
-  await saveState(stateDir, state);
+  const { stateDir, state, key: deviceKey } = await joinDevice(ca, statements, address);
+  const { deviceId: device } = state;
 
   async function greet(socket: TLSSocket): Promise<GateLink> {
     const client = openLinkClient(socket);
@@ -228,44 +200,28 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
     const { linkNonce } = JSON.parse(hello.body.toString('utf8')) as { linkNonce: string };
     let seq = 0;
     let number = 0;
-    const leasePayload = (sessions: readonly string[], changes: JsonObject = {}): JsonObject => {
-      const now = Date.now();
-      seq += 1;
-      return {
-        device: deviceId,
-        linkNonce,
-        seq,
-        lockVersion: 1,
-        sessions: [...sessions],
-        issuedAt: now,
-        validUntil: now + limits.leaseLifeMs,
-        ...changes,
-      };
-    };
+    const about = { device, linkNonce };
+    const lease = (sessions: readonly string[], changes?: JsonObject, by?: Signer): string =>
+      statements.lease({ ...about, seq: (seq += 1), sessions }, changes, by);
     return {
       client,
       socket,
       linkNonce,
-      welcome(changes = {}) {
+      welcome({ signer, ...changes } = {}) {
         const by =
-          changes.signer === undefined
-            ? signer
-            : { kid: keyId(createPublicKey(changes.signer)), privateKey: changes.signer };
-        const welcome = { device: deviceId, linkNonce, time: Date.now(), linkEpoch: 1, stateEpoch: 1 };
+          signer === undefined ? undefined : { kid: keyId(createPublicKey(signer)), privateKey: signer };
         return client.ask({
           path: '/welcome',
           body: JSON.stringify({
-            welcome: signStatement('welcome', { ...welcome, ...changes.welcome }, by),
-            keyset: signKeyset(changes.keyset),
-            lease: signStatement('lease', leasePayload([], changes.lease), by),
+            welcome: statements.welcome(about, changes.welcome, by),
+            keyset: statements.keyset(changes.keyset),
+            lease: lease([], changes.lease, by),
           }),
         });
       },
-      lease: (sessions, changes) =>
-        client.ask({ path: '/lease', body: sign('lease', leasePayload(sessions, changes)) }),
+      lease: (sessions, changes) => client.ask({ path: '/lease', body: lease(sessions, changes) }),
       open(params, changes = {}) {
         const text = canonicalJson(paramsToJson(params));
-        const now = Date.now();
         const shared = {
           session: changes.session ?? sessionName(),
           n: changes.n ?? number++,
@@ -274,22 +230,8 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
           paramsHash: sha256(text),
           linkNonce,
         };
-        const pass = sign('pass', {
-          ...shared,
-          device: deviceId,
-          identity: 'idn_ana',
-          name: 'ana',
-          cnf: spkiThumbprint(operator.publicKey),
-          via: 'operator',
-          leaseSeq: seq,
-          issuedAt: now,
-          startBy: now + limits.startWithinMs,
-          mustEndAt: now + limits.sessionDefaultMs,
-          idleMs: limits.idleDefaultMs,
-          stateEpoch: 1,
-          logSize: 1,
-          ...changes.pass,
-        });
+        const facts = { ...shared, device, cnf: spkiThumbprint(operator.publicKey), leaseSeq: seq };
+        const pass = statements.pass(facts, changes.pass);
         const open = signStatement(
           'open',
           { ...shared, spki: spkiOf(operator.publicKey).toString('base64url'), ...changes.open },
@@ -316,11 +258,11 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
     address,
     stateDir,
     state,
-    deviceKey: device.privateKey,
+    deviceKey,
     operator: operator.privateKey,
     told,
     answer,
-    sign,
+    sign: (purpose, payload) => statements.sign(purpose, payload),
     nextLink() {
       const link = links.shift();
       return link === undefined
