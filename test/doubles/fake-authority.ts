@@ -13,7 +13,7 @@ import type { Ask, ChannelAccepted, ChannelBody, LinkBody, Order } from '../../s
 import { LineReader } from '../../src/wire/lines.ts';
 import type { TestCa } from './test-ca.ts';
 
-interface Told {
+export interface Told {
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -36,6 +36,7 @@ export class FakeAuthority {
   readonly api: Socket[] = [];
   readonly apiMtls: Socket[] = [];
   onApi: (socket: Socket) => void = () => undefined;
+  onTold: (told: Told) => void = () => undefined;
   readonly #ca: TestCa;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #waiting = new Set<() => void>();
