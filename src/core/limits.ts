@@ -47,14 +47,21 @@ export const limits = {
   sessionWindowBytes: 16 * 1024 * 1024,
   headersMaxBytes: 16 * 1024,
   channelsPerLinkMax: 10_000,
+  /** Small requests beside them, so that a lease gets through on a link that carries all it may. */
+  asksPerLinkMax: 16,
   /** Stream resets we accept from one peer before its connection is closed: burst, then per second. */
   streamResetBurst: 4_000,
   streamResetPerSecond: 400,
   /** The same from a gate towards an agent: a lock may end every channel of a link at once. */
   linkResetBurst: 20_000,
   linkResetPerSecond: 4_000,
-  /** What one HTTP/2 session may hold (MiB) in queued frames and headers before it refuses streams. */
+  /** What one HTTP/2 session may hold (MiB) in headers and in data that its peer does not read, before it refuses streams. */
   sessionMemoryMib: 256,
+  /**
+   * The same on a link, where a stream that is refused may be the lease of everybody's sessions: more than all
+   * its channels can hold, each of them one piece of at most 256 KiB behind Node's 64 KiB.
+   */
+  linkMemoryMib: 4 * 1024,
   /** Malformed or unexpected frames of one session before it is closed. */
   invalidFramesMax: 100,
   settingsEntriesMax: 16,

@@ -60,7 +60,7 @@ export interface ClientSession {
   start(options: RequestOptions): StartedRequest;
   /** One stream; resolves with the head of the answer, whatever its status. */
   request(options: RequestOptions): Promise<Answer>;
-  /** A small request with its whole answer; a problem in the answer is thrown as its error. */
+  /** A small request with its whole answer, also where no more streams fit; a problem is thrown as its error. */
   ask(options: AskOptions): Promise<FullAnswer>;
   /** Graceful: GOAWAY, then what lives may finish. The promise is `closed`. */
   close(comeBack?: ComeBack): Promise<SessionEnd>;
@@ -77,12 +77,15 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
   const session = connect('http://peer', { ...clientSessionOptions, createConnection: () => socket });
   const life = new SessionLife(session, socket, options);
 
-  const open = (asked: RequestOptions): { bytes: ByteStream; answer: Promise<Answer> } | SallyportError => {
+  const open = (
+    asked: RequestOptions,
+    streamsMax: number = limits.channelsPerLinkMax,
+  ): { bytes: ByteStream; answer: Promise<Answer> } | SallyportError => {
     const { method = 'POST', path, headers = {}, signal } = asked;
     if (!life.isOpen) return gone('the connection is closing');
     if (signal?.aborted === true) return gone('the request was given up', signal.reason);
     // The library would queue what the peer does not allow, without bound.
-    if (life.openStreams >= limits.channelsPerLinkMax) {
+    if (life.openStreams >= streamsMax) {
       return new SallyportError(
         'unavailable',
         `this connection already carries ${life.openStreams} channels`,
@@ -132,7 +135,7 @@ export function openClient(socket: CountedSocket, options: SessionLifeOptions = 
   };
 
   const ask = async (asked: AskOptions): Promise<FullAnswer> => {
-    const opened = open(asked);
+    const opened = open(asked, limits.channelsPerLinkMax + limits.asksPerLinkMax);
     if (opened instanceof SallyportError) throw opened;
     const { bytes, answer } = opened;
     if (asked.body !== undefined) bytes.write(toBytes(asked.body));

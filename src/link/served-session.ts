@@ -54,6 +54,8 @@ export interface ServeOptions extends SessionLifeOptions {
   readonly firstRequestTimeoutMs?: number;
   /** The peer may wait with its first request: a forward does, until somebody connects to it. */
   readonly mayWait?: boolean;
+  /** What it may hold before it refuses streams; limits.sessionMemoryMib if absent. */
+  readonly memoryMib?: number;
 }
 
 export interface ServedSession {
@@ -66,7 +68,8 @@ export interface ServedSession {
 
 export function serveSession(socket: CountedSocket, options: ServeOptions): ServedSession {
   requireReady(socket);
-  const session = performServerHandshake(socket, servedSessionOptions);
+  const { memoryMib = limits.sessionMemoryMib } = options;
+  const session = performServerHandshake(socket, { ...servedSessionOptions, maxSessionMemory: memoryMib });
   const life = new SessionLife(session, socket, options);
 
   const silentMs = options.firstRequestTimeoutMs ?? limits.firstRequestTimeoutMs;

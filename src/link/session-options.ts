@@ -4,9 +4,11 @@
 import type { ClientSessionOptions, ServerOptions, Settings } from 'node:http2';
 import { limits } from '../core/limits.ts';
 
+const streamsMax = limits.channelsPerLinkMax + limits.asksPerLinkMax;
+
 const settings: Settings = {
   initialWindowSize: limits.streamWindowBytes,
-  maxConcurrentStreams: limits.channelsPerLinkMax,
+  maxConcurrentStreams: streamsMax,
   maxHeaderListSize: limits.headersMaxBytes,
   enablePush: false,
 };
@@ -16,7 +18,7 @@ const common = {
   maxSessionMemory: limits.sessionMemoryMib,
   maxHeaderListPairs: limits.headerPairsMax,
   // Before the peer's SETTINGS arrive; then theirs count.
-  peerMaxConcurrentStreams: limits.channelsPerLinkMax,
+  peerMaxConcurrentStreams: streamsMax,
   // Liveness asks again while there is no answer; path-window.ts has one PING under way at a time.
   maxOutstandingPings: Math.ceil(limits.peerDeadAfterMs / limits.pingIntervalMs) + 2,
   maxSessionInvalidFrames: limits.invalidFramesMax,

@@ -25,7 +25,7 @@ export function serveLink(
     perSecond: limits.linkResetPerSecond,
     now: bootOf(options.clock),
   });
-  return serveSession(socket, { ...options, handler, resets });
+  return serveSession(socket, { ...options, handler, resets, memoryMib: limits.linkMemoryMib });
 }
 
 /** Operator: asks on the connection to the gate. */
