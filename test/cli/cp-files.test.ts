@@ -32,6 +32,7 @@ import { readTask, rootsOf } from '../../src/cli/files/copy-task.ts';
 import { ChannelCut, SftpClient } from '../../src/cli/files/sftp-client.ts';
 import { SallyportError } from '../../src/core/errors.ts';
 import { openFlag } from '../../src/wire/sftp/codes.ts';
+import { treeOf as treeBelow } from '../doubles/tree.ts';
 import { hasOpenSsh, startOpenSsh, startOurs, type ServerUnderTest } from './sftp-server.ts';
 
 let here = '';
@@ -102,20 +103,9 @@ function whyNoDisk(): string | false {
   return ran.status === 0 ? false : 'no tmpfs can be mounted here';
 }
 
-/** Everything below a folder: names as they are, modes, whole seconds, content. */
-function treeOf(folder: string | Buffer, prefix = ''): readonly string[] {
-  const root = Buffer.from(folder);
-  const names = (readdirSync(root, { encoding: 'buffer' }) as Buffer[]).sort((one, two) =>
-    Buffer.compare(one, two),
-  );
-  return names.flatMap((name) => {
-    const path = Buffer.concat([root, Buffer.from('/'), name]);
-    const stats = lstatSync(path);
-    const label = `${prefix}${name.toString('latin1')}`;
-    const facts = `${label} ${(stats.mode & 0o777).toString(8)} ${Math.floor(stats.mtimeMs / 1_000)}`;
-    if (!stats.isDirectory()) return [`${facts} ${readFileSync(path).toString('base64')}`];
-    return [facts, ...treeOf(path, `${label}/`)];
-  });
+/** With whole seconds: a copy keeps times too. */
+function treeOf(folder: string): readonly string[] {
+  return treeBelow(folder, { times: true });
 }
 
 /** Files and folders of every kind that a copy has to carry. */
