@@ -272,7 +272,8 @@ class RunningGate implements Gate {
   #obey(order: Order): void {
     switch (order.type) {
       case 'cut':
-        return this.#sessions.cut(order.session, order.reason);
+        for (const session of order.sessions) this.#sessions.cut(session, order.reason);
+        return undefined;
       case 'lease':
         return this.#links.lease(order.link, order.lease);
       case 'closeLink':

@@ -20,7 +20,7 @@ import {
   type RegisterBody,
   type Registered,
 } from '../wire/control.ts';
-import { complete, text, whole, type Fields } from '../wire/fields.ts';
+import { complete, text, texts, whole, type Fields } from '../wire/fields.ts';
 import { authorityGone, openControlSession, type ControlSession } from './control-session.ts';
 import { OrderReader } from './order-lines.ts';
 import { Reports, type Happening } from './reports.ts';
@@ -282,9 +282,4 @@ function readChannelAccepted(fields: Fields): ChannelAccepted | undefined {
     idleMs: whole(fields, 'idleMs'),
     mustEndAt: whole(fields, 'mustEndAt'),
   });
-}
-
-function texts(fields: Fields, name: string): readonly string[] | undefined {
-  const value = fields[name];
-  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
 }

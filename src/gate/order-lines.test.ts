@@ -9,7 +9,7 @@ import { OrderReader } from './order-lines.ts';
 const orders: readonly Order[] = [
   { type: 'heartbeat', time: 1_900_000_000_000, lockVersion: 3 },
   { type: 'lease', link: 'lnk_1', lease: 'payload.signature' },
-  { type: 'cut', session: 'ses_1', reason: 'lock' },
+  { type: 'cut', sessions: ['ses_1', 'ses_2'], reason: 'lock' },
   { type: 'closeLink', link: 'lnk_1', reason: 'superseded' },
 ];
 const text = Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join(''));
@@ -36,7 +36,8 @@ void test('an order that cannot be read is a fault, not a gap', () => {
     '\n',
     '{}\n',
     'null\n',
-    '{"type":"cut","session":"ses_1","reason":"because"}\n',
+    '{"type":"cut","sessions":["ses_1"],"reason":"because"}\n',
+    '{"type":"cut","sessions":"ses_1","reason":"lock"}\n',
     '{"type":"cut","reason":"lock"}\n',
     '{"type":"closeLink","link":"l","reason":"toString"}\n',
     '{"type":"dance"}\n',

@@ -5,7 +5,7 @@
 import { isEndReason } from '../core/end-reason.ts';
 import { parseJsonObject } from '../core/json.ts';
 import type { LinkEnd, Order } from '../wire/control.ts';
-import { complete, text, whole, type Fields } from '../wire/fields.ts';
+import { complete, text, texts, whole, type Fields } from '../wire/fields.ts';
 import { LineReader } from '../wire/lines.ts';
 
 export type OrderLines = { readonly orders: readonly Order[] } | { readonly fault: string };
@@ -56,7 +56,7 @@ function readOrder(line: string): Order | undefined {
     case 'cut':
       return complete<Extract<Order, { type: 'cut' }>>({
         type: 'cut',
-        session: text(fields, 'session'),
+        sessions: texts(fields, 'sessions'),
         reason: isEndReason(reason) ? reason : undefined,
       });
     case 'closeLink':

@@ -44,7 +44,8 @@ export interface Registered {
 export type Order =
   | { readonly type: 'heartbeat'; readonly time: number; readonly lockVersion: number }
   | { readonly type: 'lease'; readonly link: string; readonly lease: string }
-  | { readonly type: 'cut'; readonly session: string; readonly reason: EndReason }
+  /** All at once: the gate looks at nothing else before every one of them has stopped. */
+  | { readonly type: 'cut'; readonly sessions: readonly string[]; readonly reason: EndReason }
   | { readonly type: 'closeLink'; readonly link: string; readonly reason: LinkEnd };
 
 /** Why a link ended. */

@@ -13,6 +13,11 @@ export function whole(fields: Fields, name: string): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
+export function texts(fields: Fields, name: string): readonly string[] | undefined {
+  const value = fields[name];
+  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
+}
+
 export function object(fields: Fields, name: string): Fields | undefined {
   const value = fields[name];
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;

@@ -162,7 +162,8 @@ export class HostileGate {
 
   #obey(order: Order): void {
     if (this.withholds.has(order.type)) this.withheld.push(order);
-    else if (order.type === 'cut') this.#sessions.cut(order.session, order.reason);
+    else if (order.type === 'cut')
+      for (const session of order.sessions) this.#sessions.cut(session, order.reason);
     else if (order.type === 'lease') this.#links.lease(order.link, order.lease);
     else if (order.type === 'closeLink') this.#links.close(order.link, order.reason);
   }

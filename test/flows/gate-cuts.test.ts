@@ -56,7 +56,8 @@ void test('a cut of 100 streams under load reaches both ends within a second', a
   const operator = startPeer({ ...common, role: 'operator', leaf: pemOf(world.human) });
   await operator.ready;
   const cutAt = performance.timeOrigin + performance.now();
-  for (let n = 0; n < 100; n++) authority.order({ type: 'cut', session: sessionId(n), reason: 'lock' });
+  const sessions = Array.from({ length: 100 }, (_, n) => sessionId(n));
+  authority.order({ type: 'cut', sessions, reason: 'lock' });
   const [atOperator, atAgent] = await Promise.all([operator.cut, agent.cut]);
   agent.stop();
   operator.stop();
@@ -84,7 +85,7 @@ void test('a cut that crosses the yes on its way leaves nothing open', async (t)
   const operator = await world.operator();
   const opening = operator.open(sessionId(1));
   await world.authority.until(() => world.authority.toldOf('/gate/channels').length === 1);
-  world.authority.order({ type: 'cut', session: sessionId(1), reason: 'lock' });
+  world.authority.order({ type: 'cut', sessions: [sessionId(1)], reason: 'lock' });
   // The order came first on the wire; a lease behind it shows that it was read.
   world.authority.order({ type: 'lease', link: agent.link, lease: 'lease.behind' });
   while (agent.bodies.get('/lease') === undefined) await turn();

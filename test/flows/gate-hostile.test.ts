@@ -120,7 +120,7 @@ void test('L13 an operator who never opens his window stalls only himself, and c
   await stalled;
   await lives();
   assert.ok(sent < 8 * 1024 * 1024, `${sent} bytes were taken for an operator who reads nothing`);
-  world.authority.order({ type: 'cut', session: sessionId(2), reason: 'lock' });
+  world.authority.order({ type: 'cut', sessions: [sessionId(2)], reason: 'lock' });
   await gone;
   await lives();
 });

@@ -199,8 +199,8 @@ test('what is cut between registration and orders is cut by the first order', as
     assert.deepEqual((await registered)['cutSessions'], []);
     await endSession(world.ctx, { session, reason: 'lock', by: system });
     const orders = await control.orders(2);
-    assert.ok(orders.some((order) => order.type === 'cut' && order.session === session));
-    assert.ok(!orders.some((order) => order.type === 'cut' && order.session === other));
+    assert.ok(orders.some((order) => order.type === 'cut' && order.sessions.includes(session)));
+    assert.ok(!orders.some((order) => order.type === 'cut' && order.sessions.includes(other)));
     // And the device hears at once: its last lease may be as old as the authority was away.
     assert.ok(orders.some((order) => order.type === 'lease' && order.link === pump.link.id));
   } finally {

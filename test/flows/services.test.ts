@@ -189,7 +189,7 @@ for (const [what, change] of [
     await change();
     assert.equal(world.ctx.sessions.get(session.id as SessionId), undefined);
     assert.equal(
-      world.orders.some((order) => order.type === 'cut' && order.session === session.id),
+      world.orders.some((order) => order.type === 'cut' && order.sessions.includes(session.id)),
       true,
     );
   });

@@ -252,7 +252,7 @@ test('a lock on the device, the identity or the session cuts at once, before it 
     const { id } = await openLive();
     world.orders.length = 0;
     const placing = placeLock(world.ctx, { selector, reason: 'stolen', by: system, createdBy: 'system' });
-    assert.deepEqual(world.orders[0], { type: 'cut', session: id, reason: 'lock' });
+    assert.deepEqual(world.orders[0], { type: 'cut', sessions: [id], reason: 'lock' });
     const placed = await placing;
     assert.deepEqual(placed.cut, [id]);
     const session = await stored(id);

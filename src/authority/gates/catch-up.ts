@@ -9,7 +9,7 @@ export function catchUp(ctx: AuthorityContext, gate: string): void {
   const claim = ctx.gates.takeClaim(gate);
   const live = new Set<string>(ctx.sessions.all().map(({ id }) => id));
   for (const session of claim.sessions) {
-    if (!live.has(session)) ctx.gates.send(gate, { type: 'cut', session, reason: 'shutdown' });
+    if (!live.has(session)) ctx.gates.send(gate, { type: 'cut', sessions: [session], reason: 'shutdown' });
   }
   const links = new Set<string>(ctx.gates.linksOfGate(gate).map(({ id }) => id));
   for (const link of claim.links) {

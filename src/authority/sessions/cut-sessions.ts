@@ -19,6 +19,9 @@ export interface End {
   readonly detail?: string;
 }
 
+/** Keeps an order far below what a gate takes as one line. */
+const sessionsPerOrder = 1_000;
+
 /**
  * Stops the bytes of these sessions, now. Returns those that were live; recordEnds is owed for them.
  * Synchronous on purpose.
@@ -30,13 +33,21 @@ export function cutNow(
 ): readonly LiveSession[] {
   const cut: LiveSession[] = [];
   const links = new Set<LiveLink>();
+  const perGate = new Map<string, SessionId[]>();
   for (const id of ids) {
     const live = ctx.sessions.remove(id);
     if (live === undefined) continue;
-    ctx.gates.send(live.gate, { type: 'cut', session: id, reason });
+    const ofGate = perGate.get(live.gate) ?? [];
+    perGate.set(live.gate, ofGate);
+    ofGate.push(id);
     const link = ctx.gates.link(live.link);
     if (link?.sessions.delete(id) === true) links.add(link);
     cut.push(live);
+  }
+  for (const [gate, all] of perGate) {
+    for (let at = 0; at < all.length; at += sessionsPerOrder) {
+      ctx.gates.send(gate, { type: 'cut', sessions: all.slice(at, at + sessionsPerOrder), reason });
+    }
   }
   for (const link of links) sendLease(ctx, link);
   return cut;
@@ -49,6 +60,8 @@ export async function recordEnds(
   end: End & { readonly first?: Commit },
 ): Promise<void> {
   try {
+    // The orders leave with the next turn; what follows is long for many sessions, and may not have one in it.
+    await new Promise((resolve) => setImmediate(resolve));
     const { changes, events } = await endingOf(ctx, cut, end);
     const { first = { changes: [], events: [] } } = end;
     await ctx.store.commitCut({
