@@ -199,6 +199,8 @@ export const limits = {
   commitQueueMax: 10_000,
   /** Records that the embedded store keeps in memory as they are on the disk. */
   rowsKept: 4_096,
+  /** Sessions and devices are shorter; a policy of a megabyte is not read for every channel. */
+  rowKeptMaxLength: 16 * 1024,
   reserveBytes: 1024 * 1024,
   auditPageMax: 1_000,
   eventBodyMaxBytes: 64 * 1024,

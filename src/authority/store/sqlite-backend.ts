@@ -99,7 +99,8 @@ class SqliteBackend implements Backend {
     if (kept !== undefined && !this.#isClosed) return kept;
     const writes = this.#writes;
     const row = await this.#read((db) => selectRow(db, kind, id));
-    if (row !== undefined && writes === this.#writes) this.#rows.get(key, () => row);
+    const isKept = row !== undefined && row.text.length <= limits.rowKeptMaxLength && writes === this.#writes;
+    if (isKept) this.#rows.get(key, () => row);
     return row;
   }
 
