@@ -2,7 +2,7 @@
 // extensions, and ours. No broker in between.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
@@ -15,6 +15,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -32,6 +33,7 @@ import { readTask, rootsOf } from '../../src/cli/files/copy-task.ts';
 import { ChannelCut, SftpClient } from '../../src/cli/files/sftp-client.ts';
 import { SallyportError } from '../../src/core/errors.ts';
 import { openFlag } from '../../src/wire/sftp/codes.ts';
+import { mountDisk, unmountDisk, whyNoDisk } from '../doubles/small-disk.ts';
 import { treeOf as treeBelow } from '../doubles/tree.ts';
 import { hasOpenSsh, startOpenSsh, startOurs, type ServerUnderTest } from './sftp-server.ts';
 
@@ -95,13 +97,7 @@ function copyWith(start: (task: ReturnType<typeof readTask>['task']) => ServerUn
   };
 }
 
-const noDisk = whyNoDisk();
-
-function whyNoDisk(): string | false {
-  if (process.getuid?.() !== 0) return 'mounting a small disk needs root';
-  const ran = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']);
-  return ran.status === 0 ? false : 'no tmpfs can be mounted here';
-}
+const noDisk = await whyNoDisk();
 
 /** With whole seconds: a copy keeps times too. */
 function treeOf(folder: string): readonly string[] {
@@ -131,6 +127,12 @@ function makeTree(folder: string): void {
   chmodSync(join(folder, 'sub/deep'), 0o555);
   for (const name of ['sub/deep', 'sub', 'empty', '.'])
     utimesSync(join(folder, name), 1_500_000_000, 1_500_000_000);
+}
+
+function writeAt(path: string, marks: readonly { readonly at: number; readonly bytes: Uint8Array }[]): void {
+  const file = openSync(path, 'r+');
+  for (const { at, bytes } of marks) writeSync(file, bytes, 0, bytes.length, at);
+  closeSync(file);
 }
 
 function partsBelow(folder: string): readonly string[] {
@@ -336,15 +338,30 @@ for (const [name, start] of servers) {
       let isChanged = false;
       const copying = copy([path, 'D:live'], {
         onMoved: () => {
-          if (isChanged) return;
+          if (!isChanged) writeAt(path, [{ at: 0, bytes: Buffer.from('changed') }]);
           isChanged = true;
-          const file = openSync(path, 'r+');
-          writeSync(file, 'changed', 0);
-          closeSync(file);
         },
       });
       await assert.rejects(copying, /changed while it was read/);
       assert.equal(readFileSync(join(device, 'live'), 'utf8'), 'old');
+      assert.deepEqual(partsBelow(base), []);
+    });
+
+    test('a source on the device that changes while it is read is noticed likewise', async () => {
+      const path = join(device, 'live');
+      writeFileSync(path, randomBytes(48 * 1024 * 1024));
+      // The device tells whole seconds: this one is another than that of the change.
+      utimesSync(path, 1_600_000_000, 1_600_000_000);
+      writeFileSync(join(here, 'live'), 'old');
+      let isChanged = false;
+      const copying = copy(['D:live', join(here, 'live')], {
+        onMoved: () => {
+          if (!isChanged) writeAt(path, [{ at: 0, bytes: Buffer.from('changed') }]);
+          isChanged = true;
+        },
+      });
+      await assert.rejects(copying, /changed while it was read/);
+      assert.equal(readFileSync(join(here, 'live'), 'utf8'), 'old');
       assert.deepEqual(partsBelow(base), []);
     });
 
@@ -394,7 +411,7 @@ for (const [name, start] of servers) {
       async () => {
         const small = join(base, 'small');
         mkdirSync(small);
-        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small]);
+        await mountDisk(small, { mib: 4 });
         try {
           writeFileSync(join(here, 'big'), randomBytes(8 * 1024 * 1024));
           writeFileSync(join(small, 'big'), 'old');
@@ -405,7 +422,7 @@ for (const [name, start] of servers) {
           assert.equal(readFileSync(join(small, 'big'), 'utf8'), 'old');
           assert.deepEqual(readdirSync(small), ['big']);
         } finally {
-          execFileSync('umount', [small]);
+          await unmountDisk(small);
         }
       },
     );
@@ -425,6 +442,40 @@ for (const [name, start] of servers) {
     });
   });
 }
+
+// Read, moved and hashed whole, each way: with our own server only, and some half a minute.
+test(
+  'a file of 5 GiB goes up and comes back: what lies beyond 4 GiB is in its place, holes stay holes',
+  { timeout: 600_000 },
+  async () => {
+    const copy = copyWith((task) =>
+      startOurs({ mode: task.way === 'up' ? 'write' : 'read', roots: rootsOf(task) }),
+    );
+    const path = join(here, 'huge');
+    const size = 5 * 1024 ** 3;
+    const marks = [0, 2 ** 31 - 3, 2 ** 32 - 3, size - 5].map((at) => ({ at, bytes: randomBytes(5) }));
+    writeFileSync(path, '');
+    truncateSync(path, size);
+    writeAt(path, marks);
+    const up = await copy([path, 'D:huge']);
+    const down = await copy(['D:huge', join(here, 'back')]);
+    for (const { items } of [up, down])
+      assert.deepEqual([items[0]?.status, items[0]?.bytes], ['copied', size]);
+    // Each copy was held against the device's own hash of it; the two hashes are of the same bytes.
+    assert.equal(up.items[0]?.sha256, down.items[0]?.sha256);
+    for (const copied of [join(device, 'huge'), join(here, 'back')]) {
+      assert.equal(statSync(copied).size, size);
+      assert.ok(statSync(copied).blocks * 512 < 4 * 1024 * 1024, `${statSync(copied).blocks} blocks`);
+      const file = openSync(copied, 'r');
+      for (const { at, bytes } of marks) {
+        const seen = Buffer.alloc(bytes.length);
+        readSync(file, seen, 0, bytes.length, at);
+        assert.deepEqual(seen, bytes, `at ${at}`);
+      }
+      closeSync(file);
+    }
+  },
+);
 
 test('S5 a path outside of what the channel was opened for is refused by the device', async () => {
   writeFileSync(join(here, 'a'), 'a');

@@ -5,28 +5,21 @@ import assert from 'node:assert/strict';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { mountDisk, whyNoDisk } from '../doubles/small-disk.ts';
 import { isAlive } from './proc.ts';
-import { mustRun, runCommand, until } from './program.ts';
+import { runCommand, until } from './program.ts';
 import { must, sitePolicy, Stage } from './stage.ts';
 
 const diskMib = 24;
 
-async function whyNoDisk(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'mounting a small disk needs root';
-  const ran = await runCommand(['unshare', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']);
-  return ran.code === 0 ? undefined : `no tmpfs can be mounted here: ${ran.stderr.trim()}`;
-}
-
-const why = await whyNoDisk();
-
-suite('a broker whose disk is full', { skip: why ?? false }, () => {
+suite('a broker whose disk is full', { skip: await whyNoDisk() }, () => {
   let stage: Stage;
   let filler: string;
 
   before(async () => {
     stage = await Stage.open();
     await mkdir(stage.dataDir, { mode: 0o700 });
-    await mustRun(['mount', '-t', 'tmpfs', '-o', `size=${diskMib}m,mode=0700`, 'tmpfs', stage.dataDir]);
+    await mountDisk(stage.dataDir, { mib: diskMib, mode: '0700' });
     filler = join(stage.dataDir, 'filler');
     await stage.signInPeople(await stage.startBroker());
     await stage.joinDevice();

@@ -6,8 +6,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { mountDisk, unmountDisk, whyNoDisk } from '../doubles/small-disk.ts';
+import { treeOf } from '../doubles/tree.ts';
 import { until } from './program.ts';
 import { must, openFolder, Stage } from './stage.ts';
+
+const noDisk = await whyNoDisk();
 
 suite('files', () => {
   let stage: Stage;
@@ -65,6 +69,45 @@ permit (principal in Role::"operator", action == Action::"exec", resource);
     assert.equal((await stat(join(here, 'back/image.bin'))).mtimeMs, 1_600_000_000_000);
     assert.equal(await readFile(join(here, 'back/sub/part 199'), 'utf8'), 'content 199');
     await stage.untilSession('ended by itself', ({ endReason }) => endReason === 'exit');
+  });
+
+  test('names with newlines, names that are no UTF-8, empty files and holes come through all of it', async () => {
+    const odd = join(here, 'odd');
+    await mkdir(join(odd, 'line\nfeed'), { recursive: true });
+    await writeFile(join(odd, 'line\nfeed', 'a\nb'), 'newline');
+    await writeFile(Buffer.concat([Buffer.from(`${odd}/`), Buffer.from([0x62, 0xff, 0xe9])]), 'bytes');
+    await writeFile(join(odd, 'nothing'), '');
+    await writeFile(join(odd, 'sparse'), 'head');
+    await truncate(join(odd, 'sparse'), 64 * 1024 * 1024);
+    must(await stage.ana('cp', '-r', odd, there('odd')), ['cp']);
+    must(await stage.ana('cp', '-r', there('odd'), join(here, 'odd-back')), ['cp']);
+    for (const copy of [join(granted, 'odd'), join(here, 'odd-back')]) {
+      assert.deepEqual(treeOf(copy, { times: true }), treeOf(odd, { times: true }));
+      assert.ok((await stat(join(copy, 'sparse'))).blocks * 512 < 1024 * 1024, copy);
+    }
+  });
+
+  test('a disk that is full on either side is said, and the old file stays', { skip: noDisk }, async () => {
+    const large = randomBytes(8 * 1024 * 1024);
+    for (const folder of [here, granted]) await writeFile(join(folder, 'large'), large);
+    const small = { here: join(here, 'small'), there: join(granted, 'small') };
+    for (const [folder, from, to] of [
+      [small.there, join(here, 'large'), there('small/large')],
+      [small.here, there('large'), join(small.here, 'large')],
+    ] as const) {
+      await mkdir(folder);
+      await mountDisk(folder, { mib: 4 });
+      try {
+        await writeFile(join(folder, 'large'), 'old');
+        const full = await stage.ana('cp', from, to);
+        assert.equal(full.code, 1, full.stderr);
+        assert.match(full.stderr, /no space/i, to);
+        assert.deepEqual(await readdir(folder), ['large'], to);
+        assert.equal(await readFile(join(folder, 'large'), 'utf8'), 'old', to);
+      } finally {
+        await unmountDisk(folder);
+      }
+    }
   });
 
   test('a pattern on the device is matched below a granted path', async () => {
