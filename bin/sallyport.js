@@ -20,12 +20,15 @@ async function start() {
   const { setFlagsFromString } = await import('node:v8');
   // Node 24's middle compiler, Maglev, is off: its threads can hang process.exit, each waiting for the other
   // (nodejs/node issue 54918, seen once in ten runs that had moved 1 GiB), and crash a process that gets
-  // little processor time (issue 64841). Hot code then goes from the first compiler to the last, which is to
-  // take it earlier than it would behind Maglev: measured, the gate needs a quarter less processor time a byte.
+  // little processor time (issue 64841). Hot code then goes from the first compiler to the last. What moves
+  // bytes for long lets it do so earlier: measured, the gate needs a quarter less processor time a byte. For
+  // a short command that would only be work at its start.
   if (major === 24) {
     setFlagsFromString('--no-maglev');
-    setFlagsFromString('--invocation-count-for-turbofan=300');
-    setFlagsFromString('--minimum-invocations-after-ic-update=100');
+    if (['broker', 'agent', 'forward', 'cp'].includes(process.argv[2])) {
+      setFlagsFromString('--invocation-count-for-turbofan=300');
+      setFlagsFromString('--minimum-invocations-after-ic-update=100');
+    }
   }
   // Reading and type-stripping the sources again would cost more than the rest of a short command.
   enableCompileCache();
