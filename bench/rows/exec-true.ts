@@ -6,7 +6,8 @@ import { interleave, ratioTo, summarise, type Row } from './row.ts';
 
 const runs = 30;
 const quickRuns = 10;
-const warmUps = 3;
+/** Until what stays running has its code compiled: a broker is seldom asked for its first command. */
+const warmUps = 25;
 
 export const execTrue: Row = {
   id: 'exec-true',
