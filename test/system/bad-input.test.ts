@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
 import type { Ran } from './program.ts';
-import { freePort, openFolder, Stage } from './stage.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
+import { openFolder, Stage } from './stage.ts';
 
 /** A token in good form that no broker here ever made. */
 const random = (): string => randomBytes(32).toString('base64url');

@@ -10,7 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../../src/core/limits.ts';
 import { residentBytes } from './proc.ts';
 import { until, type Program } from './program.ts';
-import { freePort, must, Stage } from './stage.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
+import { must, Stage } from './stage.ts';
 
 const policy = `
 @id("operators-see")

@@ -7,7 +7,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { after, before, suite, test } from 'node:test';
 import { findPostgres, startPostgres } from '../../src/cli/demo/postgres.ts';
 import { mustRun, until, type Program } from './program.ts';
-import { freePort, must, Stage } from './stage.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
+import { must, Stage } from './stage.ts';
 
 const policy = `
 @id("operators-see")

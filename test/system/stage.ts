@@ -4,10 +4,10 @@
 
 import assert from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { childrenOf, commandOf, pidsWithEnvironment } from './proc.ts';
 import { Program, until, type Ran, type StartOptions, type Surroundings } from './program.ts';
 
@@ -262,18 +262,6 @@ export function must(ran: Ran, words: readonly string[]): string {
 async function socketsIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isSocket()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }
 
 /** A folder that another user may look into, unlike the stage's own. */

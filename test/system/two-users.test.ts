@@ -11,7 +11,8 @@ import { after, before, suite, test } from 'node:test';
 import { gateConfinement } from '../../src/cli/broker/confinement.ts';
 import { brokerUnits } from '../../src/cli/service/broker-units.ts';
 import { entry, mustRun, runCommand, until } from './program.ts';
-import { freePort, must, sitePolicy, Stage } from './stage.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
+import { must, sitePolicy, Stage } from './stage.ts';
 
 const why =
   process.getuid?.() === 0
