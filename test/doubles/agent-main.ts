@@ -6,6 +6,8 @@ import { silentLog } from '../../src/platform/log.ts';
 const [, , state, cgroups] = process.argv;
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
+// Whoever forked it is gone.
+process.once('disconnect', () => process.exit(0));
 try {
   await runAgent({
     state,

@@ -1,7 +1,8 @@
 // A process of its own for a test: opens very many connections that nobody reads, to targets that send
 // without end, through a real gate and a real agent, each in a further process, with an authority double
 // beside them. Somebody else, who had a connection to the same device before, goes on using it. Prints the
-// memory of gate and agent. argv: how many connections, his among them.
+// memory of gate and agent; or says on stderr what it waited for in vain. argv: how many connections, his
+// among them.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +13,7 @@ import { limits } from '../../src/core/limits.ts';
 import type { ByteStream } from '../../src/link/byte-stream.ts';
 import { readProblem } from '../../src/link/client-session.ts';
 import { bytesMoved, residentBytes } from '../system/proc.ts';
+import { until } from '../system/program.ts';
 import { FakeAuthority } from './fake-authority.ts';
 import { sessionId } from './gate-peers.ts';
 import { startPair, type SigningOperator } from './pair-world.ts';
@@ -34,6 +36,9 @@ export interface UnreadReport {
 
 const atOnce = 50;
 const stillMs = 1_500;
+/** How long all may go on flowing: a hundred times what it takes. */
+const flowMaxMs = 120_000;
+const closeMaxMs = 60_000;
 const sent = 32 * 2 ** 20;
 
 const total = Number(process.argv[2]);
@@ -112,18 +117,20 @@ function sendAll(stream: ByteStream, bytes: number): () => void {
 }
 
 async function untilStill(): Promise<void> {
-  for (;;) {
+  const look = async (): Promise<boolean> => {
     const moved = pids.map(bytesMoved);
     await pause(stillMs);
-    if (pids.every((pid, at) => bytesMoved(pid) - (moved[at] ?? 0) < 256 * 1024)) return;
-  }
+    return pids.every((pid, at) => bytesMoved(pid) - (moved[at] ?? 0) < 256 * 1024);
+  };
+  await until('nothing flows any more', look, flowMaxMs);
 }
 
 async function untilClosed(open: number): Promise<void> {
-  for (;;) {
+  const look = async (): Promise<boolean> => {
     target.send('open');
-    if ((await word<number>(target)) <= open) return;
-  }
+    return (await word<number>(target)) <= open;
+  };
+  await until('the target has no more connections than it should', look, closeMaxMs);
 }
 
 // What the first bytes load and compile is not what is measured.
