@@ -1,6 +1,7 @@
 // Devices, identities, locks: how they are shown and changed.
 
 import { z } from 'zod';
+import { holdReasons } from '../core/device.ts';
 import { identityKinds, roles } from '../core/identity.ts';
 import { labels, name, named, pageQuery, reason, time } from './problem.ts';
 
@@ -12,6 +13,8 @@ export const deviceView = z.object({
   labels,
   online: z.boolean(),
   locked: z.boolean(),
+  /** Absent: accepted. */
+  hold: z.object({ why: z.enum(holdReasons), since: time }).optional(),
   linkedAt: time.optional(),
   lastSeenAt: time.optional(),
   agentVersion: z.string().optional(),

@@ -164,6 +164,15 @@ export const routes = {
     params: byId,
     response: nouns.deviceView,
   },
+  acceptDevice: {
+    method: 'POST',
+    path: '/v1/devices/:id/accept',
+    summary: 'Accept a device that is held: pending, or in quarantine',
+    who: operators,
+    role: 'administrator',
+    params: byId,
+    response: nouns.deviceView,
+  },
   removeDevice: {
     method: 'DELETE',
     path: '/v1/devices/:id',

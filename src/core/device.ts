@@ -19,6 +19,33 @@ export interface Device {
   readonly lastSeenAt?: number;
   readonly agentVersion?: string;
   readonly renewal: RenewalState;
+  /** Absent: accepted. */
+  readonly hold?: Hold;
+}
+
+/**
+ * `pending`: it came with a token for many, and no rule accepts it. `clone`: two parties showed its key, so
+ * that neither may have a link. `long_absent`: it came back after longer than anybody watches its key.
+ */
+export const holdReasons = ['pending', 'clone', 'long_absent'] as const;
+export type HoldReason = (typeof holdReasons)[number];
+
+/** What keeps a device from every session until a person accepts it. */
+export interface Hold {
+  readonly why: HoldReason;
+  /** Unix ms. */
+  readonly since: number;
+}
+
+const holdWords: Readonly<Record<HoldReason, string>> = {
+  pending: 'is not accepted yet',
+  clone: 'is in quarantine: its key seems to be in two places',
+  long_absent: 'is in quarantine: it was away for long',
+};
+
+/** For a sentence that begins with the device's name. */
+export function describeHold({ why }: Hold): string {
+  return holdWords[why];
 }
 
 /**

@@ -35,6 +35,8 @@ export const errorCodes = {
   locked: { status: 403, exit: 77 },
   /** Missing, or not for this caller to know. */
   not_found: { status: 404, exit: 69 },
+  /** The device is held until a person accepts it. */
+  not_accepted: { status: 403, exit: 75 },
   /** The target is known to the caller and has no live link. */
   device_offline: { status: 503, exit: 69 },
   /** Somebody changed the same record first, or the name is taken. */

@@ -36,6 +36,7 @@ export const eventTypes = [
   'device.joined',
   'device.removed',
   'device.quarantined',
+  'device.accepted',
   'service.added',
   'service.reviewed',
   'service.removed',

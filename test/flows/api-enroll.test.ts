@@ -266,11 +266,18 @@ test('I14 a second copy of a device key is found by the next renewal, and both c
   const copy = await renewal(device, { ...first, nextSecret: 'theirs' });
   assert.equal((await world.call(device, path, { body: { request: original } })).status, 200);
   const refused = await world.call(device, path, { body: { request: copy } });
-  assert.equal(refused.body['code'], 'locked');
+  assert.equal(refused.body['code'], 'not_accepted');
   const retried = await world.call(device, path, { body: { request: original } });
-  assert.equal(retried.body['code'], 'locked', 'nobody can tell which copy is the original');
+  assert.equal(retried.body['code'], 'not_accepted', 'nobody can tell which copy is the original');
   const events = await logged(world);
   assert.ok(events.includes('device.quarantined') && events.includes('credential.refused'));
+
+  const accepted = await world.call(world.admin, `POST /v1/devices/${device.name}/accept`);
+  assert.equal(accepted.status, 200, accepted.text);
+  const next = await renewal(device, { n: 2, secret: 'mine', nextSecret: 'mine too' });
+  assert.equal((await world.call(device, path, { body: { request: next } })).status, 200);
+  const again = await world.call(device, path, { body: { request: copy } });
+  assert.equal(again.body['code'], 'not_accepted', 'the other copy is found out again');
 });
 
 test('I14 a request that the device key did not sign locks nobody', async () => {

@@ -12,6 +12,7 @@ import { addAbortSignal } from 'node:stream';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { issueCredential } from '../../src/authority/enroll/credentials.ts';
+import { holdDevice } from '../../src/authority/enroll/hold-device.ts';
 import { acceptLink } from '../../src/authority/gates/accept-link.ts';
 import { serveControl } from '../../src/authority/gates/control-server.ts';
 import { endSession } from '../../src/authority/sessions/end-session.ts';
@@ -151,6 +152,23 @@ test('a lock that is placed while its device comes up refuses the link', async (
   assert.equal(await code(linking), 'locked');
   assert.equal((await logged(world)).at(-1), 'link.closed(lock)');
   assert.equal(world.ctx.gates.linkOf(pump.device.id), undefined);
+});
+
+test('I14 of two copies of a key neither gets a link, nor keeps one that came up meanwhile', async () => {
+  const order = { device: pump.device.id, why: 'clone', by: system, events: [] } as const;
+  const body = await linkBody();
+  const coming = Promise.allSettled([acceptLink(world.ctx, gateName, body)]);
+  await holdDevice(world.ctx, order);
+  const [link] = await coming;
+  const isClosed = world.orders.some((sent) => sent.type === 'closeLink' && sent.link === body.link);
+  assert.ok(link.status === 'rejected' || isClosed);
+  assert.equal(await code(acceptLink(world.ctx, gateName, await linkBody())), 'not_accepted');
+  assert.ok((await logged(world)).includes('link.refused(not_accepted)'));
+});
+
+test('a device that is pending has its link: it can be seen, and nothing more', async () => {
+  await holdDevice(world.ctx, { device: pump.device.id, why: 'pending', by: system, events: [] });
+  await acceptLink(world.ctx, gateName, await linkBody());
 });
 
 test('I14 a device that has seen a later state epoch is refused: an older database was put back', async () => {

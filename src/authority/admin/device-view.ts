@@ -24,6 +24,7 @@ export async function viewDevice(
     labels: { ...device.labels },
     online: link !== undefined,
     locked: ctx.locks.find({ device: device.id }) !== undefined,
+    ...(device.hold === undefined ? {} : { hold: { why: device.hold.why, since: iso(device.hold.since) } }),
     ...(link === undefined ? {} : { linkedAt: iso(link.linkedAt) }),
     ...(device.lastSeenAt === undefined ? {} : { lastSeenAt: iso(device.lastSeenAt) }),
     ...(agentVersion === undefined ? {} : { agentVersion }),

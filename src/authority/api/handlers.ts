@@ -2,6 +2,7 @@
 // decided here. A route without its handler does not compile.
 
 import * as facts from '../admin/broker-facts.ts';
+import { acceptDevice } from '../admin/accept-device.ts';
 import { addLock } from '../admin/add-lock.ts';
 import { addService } from '../admin/add-service.ts';
 import { applyPolicy } from '../admin/apply-policy.ts';
@@ -66,6 +67,7 @@ export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Hand
 
     listDevices: async ({ caller, query }) => await listDevices(ctx, caller, query),
     showDevice: async ({ caller, params }) => await showDevice(ctx, caller, params.id),
+    acceptDevice: async ({ caller, params }) => await acceptDevice(ctx, caller, params.id),
     removeDevice: async ({ caller, params }) => await removeDevice(ctx, caller, params.id),
     inviteDevice: async ({ caller, body }) => await inviteDevice(ctx, caller, body),
 

@@ -1,7 +1,7 @@
 // Use-case: renew a device certificate (docs/protocol.md, "Renewal"). Detects a second copy of a device's
 // key without ever accusing a device that merely lost power: the current (n, secret) moves on by one, the
 // very request that was accepted last gets its answer again, and any other one that the device's key has
-// signed means that two parties hold that key. Then the device is locked, both copies with it.
+// signed means that two parties hold that key. Then the device is held, both copies with it.
 //
 // A request that the key did not sign, or that cannot be read, says nothing about copies: it is refused.
 // `nextSecretHash` is SHA-256, base64url, over the secret's text.
@@ -15,9 +15,9 @@ import { parseId } from '../../core/ids.ts';
 import { complete, text, whole } from '../../wire/fields.ts';
 import { keyId, sha256, verifyStatement } from '../../wire/signed.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
-import { placeLock } from '../sessions/place-lock.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { forgetExpired, issueCredential, requireCsr } from './credentials.ts';
+import { holdDevice } from './hold-device.ts';
 
 interface Renewal {
   readonly device: string;
@@ -35,7 +35,13 @@ export async function renewDevice(ctx: AuthorityContext, caller: Caller, request
   for (let turn = 1; ; turn += 1) {
     const stored = await requireDevice(ctx, caller);
     const renewal = await readRequest(ctx, stored.value, request);
-    const { renewal: state } = stored.value;
+    const { renewal: state, hold } = stored.value;
+    if (hold?.why === 'clone') {
+      const why = 'in quarantine';
+      const event = refusedEvent(stored.value, { name: stored.value.name, shownN: renewal.n, why });
+      await ctx.store.commit({ changes: [], events: [event] });
+      throw heldAsCopy(stored.value);
+    }
     const requestHash = sha256(request);
     if (requestHash === state.lastRequestHash && state.lastAnswer !== undefined) {
       return JSON.parse(state.lastAnswer) as Renewed;
@@ -134,29 +140,23 @@ async function renew(
 /** Both copies: nobody can tell which one is the thief's. */
 async function quarantine(ctx: AuthorityContext, device: Device, renewal: Renewal): Promise<SallyportError> {
   const facts = { name: device.name, shownN: renewal.n, expectedN: device.renewal.n };
-  const { lock } = await placeLock(ctx, {
-    selector: { kind: 'device', id: device.id },
-    reason: 'quarantine: its key seems to be in two places, since a renewal showed an old or foreign secret',
-    by: { kind: 'system', id: 'authority' },
-    createdBy: 'system',
+  const authority = { kind: 'system', id: 'authority' } as const;
+  await holdDevice(ctx, {
+    device: device.id,
+    why: 'clone',
+    by: authority,
     events: [
       refusedEvent(device, { ...facts, why: 'neither the current secret nor the last request' }),
-      {
-        type: 'device.quarantined',
-        actor: { kind: 'system', id: 'authority' },
-        outcome: 'success',
-        device: device.id,
-        body: facts,
-      },
+      { type: 'device.quarantined', actor: authority, outcome: 'success', device: device.id, body: facts },
     ],
   });
-  return new SallyportError(
-    'locked',
-    `"${device.name}" is in quarantine: its key seems to be in two places`,
-    {
-      next: `an administrator looks into it, then: sallyport unlock ${lock.id}, or the device joins again`,
-    },
-  );
+  return heldAsCopy(device);
+}
+
+function heldAsCopy({ name }: Device): SallyportError {
+  return new SallyportError('not_accepted', `"${name}" is in quarantine: its key seems to be in two places`, {
+    next: `an administrator looks into it, then: sallyport devices accept ${name}, or the device joins again`,
+  });
 }
 
 async function refuse(ctx: AuthorityContext, device: Device, why: string): Promise<SallyportError> {

@@ -3,7 +3,7 @@
 // with what makes the link worth something: the signed welcome and a first lease.
 
 import { X509Certificate } from 'node:crypto';
-import type { Device } from '../../core/device.ts';
+import { describeHold, type Device, type Hold } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId, type DeviceId } from '../../core/ids.ts';
@@ -112,6 +112,13 @@ async function gather(ctx: AuthorityContext, gate: string, body: LinkBody): Prom
       code: 'locked',
       message: `"${stored.value.name}" is locked: ${printable(lock.reason)}`,
     });
+  if (isBarred(stored.value)) {
+    throw await refuse(ctx, {
+      ...refusal,
+      code: 'not_accepted',
+      message: `"${stored.value.name}" ${describeHold(stored.value.hold)}`,
+    });
+  }
   if (body.hello.stateEpoch > ctx.broker.stateEpoch) {
     throw await refuse(ctx, {
       ...refusal,
@@ -135,9 +142,19 @@ async function takeOver(ctx: AuthorityContext, link: LiveLink): Promise<void> {
   }
   // Placed while the log was written: it found no link to close.
   const lock = ctx.locks.find({ device: link.device });
-  if (lock === undefined) return;
+  if (lock !== undefined) {
+    await endLink(ctx, link, 'lock');
+    throw new SallyportError('locked', `"${link.deviceName}" is locked: ${printable(lock.reason)}`);
+  }
+  const device = (await ctx.store.get('device', link.device))?.value;
+  if (device === undefined || !isBarred(device)) return;
   await endLink(ctx, link, 'lock');
-  throw new SallyportError('locked', `"${link.deviceName}" is locked: ${printable(lock.reason)}`);
+  throw new SallyportError('not_accepted', `"${link.deviceName}" ${describeHold(device.hold)}`);
+}
+
+/** Of two copies neither may be reached, nor take the link from the other. */
+function isBarred(device: Device): device is Device & { readonly hold: Hold } {
+  return device.hold?.why === 'clone';
 }
 
 export async function linkClosed(ctx: AuthorityContext, gate: string, body: LinkClosedBody): Promise<void> {

@@ -4,6 +4,7 @@
 
 import { userOf, type ChannelParams } from '../../core/channel.ts';
 import type { Decision, Obligations } from '../../core/decision.ts';
+import { describeHold } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
@@ -150,6 +151,15 @@ async function decide(
     throw await refuse(ctx, {
       code: 'locked',
       message: `"${session.target}" is locked: ${printable(lock.reason)}`,
+      gate: session.gate,
+      of: session,
+    });
+  }
+  const { hold } = destination.device;
+  if (hold !== undefined) {
+    throw await refuse(ctx, {
+      code: 'not_accepted',
+      message: `"${destination.device.name}" ${describeHold(hold)}`,
       gate: session.gate,
       of: session,
     });

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { openSessionBody } from '../../api/sessions.ts';
 import { parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
 import { actionOf, type Decision } from '../../core/decision.ts';
-import type { Device } from '../../core/device.ts';
+import { describeHold, type Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { newId } from '../../core/ids.ts';
@@ -138,6 +138,14 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destin
       device,
     });
   }
+  if (device.hold !== undefined) {
+    return await refuse(ctx, wanted, {
+      code: 'not_accepted',
+      message: `"${device.name}" ${describeHold(device.hold)}`,
+      next: `an administrator looks into it, then: sallyport devices accept ${device.name}`,
+      device,
+    });
+  }
   const { identity, params, caller } = wanted;
   const decision = decideWish(ctx, { identity, params, sourceIp: caller.sourceIp, ...destination });
   if (decision.outcome === 'allow') {
@@ -253,12 +261,12 @@ async function endIfOvertaken(
   destination: Destination,
 ): Promise<void> {
   const lock = lockOn(ctx, wanted.identity, destination);
-  const isKnown =
-    (await ctx.store.get('identity', session.identity)) !== undefined &&
-    (await ctx.store.get('device', session.device)) !== undefined;
+  const device = (await ctx.store.get('device', session.device))?.value;
+  const isKnown = device !== undefined && (await ctx.store.get('identity', session.identity)) !== undefined;
   const isLinked = ctx.gates.link(session.link) !== undefined;
-  if (lock === undefined && isKnown && isLinked) return;
-  const reason = lock !== undefined ? 'lock' : isKnown ? 'device_gone' : 'policy';
+  const isHeld = device?.hold !== undefined;
+  if (lock === undefined && isKnown && isLinked && !isHeld) return;
+  const reason = lock !== undefined || isHeld ? 'lock' : isKnown ? 'device_gone' : 'policy';
   await endSession(ctx, { session: session.id, reason, by: { kind: 'system', id: 'authority' } });
   if (lock !== undefined) {
     throw new SallyportError('locked', `"${wanted.target}" is locked: ${printable(lock.reason)}`);

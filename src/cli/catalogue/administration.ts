@@ -54,6 +54,14 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/devices/invite.ts'),
   },
   {
+    path: 'devices accept',
+    summary: 'accept a device that is pending or in quarantine',
+    args: [device],
+    flags: [yes],
+    examples: ['sallyport devices accept pump-7'],
+    load: () => import('../commands/devices/accept.ts'),
+  },
+  {
     path: 'devices remove',
     summary: 'remove a device for good; its sessions end',
     args: [device],

@@ -42,10 +42,11 @@ export async function run(options: Options): Promise<number> {
 
 export function stateOf(device: DeviceView): string {
   if (device.locked) return 'locked';
+  if (device.hold !== undefined) return device.hold.why === 'pending' ? 'pending' : 'quarantine';
   return device.online ? 'online' : 'offline';
 }
 
 function toneOf(device: DeviceView): Tone | undefined {
-  if (device.locked) return 'bad';
+  if (device.locked || device.hold !== undefined) return 'bad';
   return device.online ? 'good' : 'quiet';
 }

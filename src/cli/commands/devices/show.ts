@@ -1,5 +1,7 @@
 // sallyport devices show DEVICE
 
+import type { DeviceView } from '../../../api/nouns.ts';
+import { describeHold } from '../../../core/device.ts';
 import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { labelText } from '../../label.ts';
@@ -20,6 +22,7 @@ export async function run(options: CommonOptions & { readonly device: string }):
     ['device', device.name],
     ['id', device.id],
     ['state', stateOf(device)],
+    ['held', heldText(device)],
     ['owner', `${device.owner.name} (${device.owner.id})`],
     ['purpose', device.purpose],
     ['labels', labelText(device.labels)],
@@ -31,4 +34,10 @@ export async function run(options: CommonOptions & { readonly device: string }):
     ['joined', localTime(device.createdAt)],
   ]);
   return 0;
+}
+
+function heldText({ hold }: DeviceView): string | undefined {
+  if (hold === undefined) return undefined;
+  const since = Date.parse(hold.since);
+  return `it ${describeHold({ why: hold.why, since })}, since ${localTime(hold.since) ?? ''}`;
 }
