@@ -2,7 +2,6 @@
 // printable() or jsonText() first, so that no name, reason or command can drive a terminal (negative
 // test R7).
 
-import { styleText } from 'node:util';
 import { printable } from '../core/printable.ts';
 
 export type Tone = 'good' | 'bad' | 'warn' | 'quiet' | 'strong';
@@ -15,6 +14,8 @@ export function print(line: string): void {
 /** Colour only where a person looks at it, and not against his will. */
 export function tone(kind: Tone | undefined, text: string): string {
   if (kind === undefined || !hasColor()) return text;
+  // Not imported: parse.ts says why.
+  const { styleText } = process.getBuiltinModule('node:util');
   return styleText(formats[kind], text, { validateStream: false });
 }
 
