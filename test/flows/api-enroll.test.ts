@@ -234,6 +234,16 @@ test('an invite does not change the roles of somebody who is here already', asyn
   assert.equal(reply.body['code'], 'conflict');
 });
 
+test('invites that are made at one moment do not get into the way of each other', async () => {
+  await join(world, 'used-before');
+  const invite = async (at: number): Promise<number> => {
+    const body = { name: `crowd-${at}` };
+    return (await world.call(world.admin, 'POST /v1/devices/invitations', { body })).status;
+  };
+  const made = await Promise.all(Array.from({ length: 20 }, async (_, at) => await invite(at)));
+  assert.deepEqual(new Set(made), new Set([200]));
+});
+
 test('an invite lives an hour at most', async () => {
   const body = { name: 'longer', forMs: limits.enrollmentLifeMs + 1 };
   assert.equal(

@@ -69,10 +69,11 @@ export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): P
 /** Older invites for the same name, and what is used up or expired anyway. */
 async function replaced(ctx: AuthorityContext, by: Enrollment): Promise<readonly Change[]> {
   const changes: Change[] = [];
-  for await (const { value, rev } of eachRecord(ctx.store, 'enrollment')) {
+  for await (const { value } of eachRecord(ctx.store, 'enrollment')) {
     const isOver = value.usedAt !== undefined || value.expiresAt <= by.createdAt;
     const isSame = value.kind === by.kind && value.name === by.name;
-    if (isOver || isSame) changes.push({ delete: 'enrollment', id: value.id, rev });
+    // Whatever became of it meanwhile: another invite may be removing it at this moment.
+    if (isOver || isSame) changes.push({ delete: 'enrollment', id: value.id });
     if (changes.length === removedAtOnce) break;
   }
   return changes;
