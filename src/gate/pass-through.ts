@@ -7,6 +7,7 @@
 // server says next it says to a peer whose handshake it accepted (or it closes). So a connection is
 // taken for authenticated at the server's second turn, and must reach it before the handshake deadline.
 // On the route that asks no certificate nobody ever is: those count as strangers until they close.
+// Nobody half-closes before he has finished: who ends then has left, and is not waited for.
 
 import { connect, type Socket } from 'node:net';
 import { pump } from '../link/pump.ts';
@@ -38,6 +39,9 @@ export async function passThrough(options: PassThrough): Promise<void> {
   let hasClientGoneOn = false;
   let hasServerSpoken = false;
   let isDone = false;
+  socket.once('end', () => {
+    if (!hasClientGoneOn) outside.abort(new Error('the peer left in the middle of the TLS handshake'));
+  });
   inside.write(Buffer.from(line, 'latin1'));
   inside.write(hello);
   await pump(outside, inside, {

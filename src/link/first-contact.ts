@@ -39,7 +39,7 @@ export async function firstContact(options: FirstContactOptions): Promise<KnownB
 
 async function chainOf(options: FirstContactOptions): Promise<readonly X509Certificate[]> {
   const { address, proxy, timeoutMs } = options;
-  // INVARIANT: this socket trusts nobody, and nothing is ever written to it.
+  // INVARIANT: this socket trusts nobody, and nothing of ours is ever written to it.
   const socket = await dialBroker({
     address,
     proxy,
@@ -49,7 +49,8 @@ async function chainOf(options: FirstContactOptions): Promise<readonly X509Certi
   });
   socket.on('error', () => undefined);
   const chain = presentedChain(socket);
-  socket.destroy();
+  // Not at once: the broker waits for the rest of the handshake, which is not sent yet.
+  socket.destroySoon();
   return chain;
 }
 

@@ -154,6 +154,23 @@ function ignoreReset(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ECONNRESET') throw error;
 }
 
+void test('L2 who leaves in the middle of a TLS handshake gives his place back at once', async (t) => {
+  const world = await startGate(t, { bounds: { unauthenticatedConnectionsPerAddressMax: 1 } });
+  for (const alpn of ['sallyport-api', 'http/1.1'] as const) {
+    const inside = alpn === 'http/1.1' ? world.authority.api : world.authority.apiMtls;
+    for (let round = 1; round <= 3; round += 1) {
+      const { socket, over } = await raw(world);
+      socket.write(clientHelloBytes({ ALPNProtocols: [alpn] }));
+      await world.authority.until(() => inside.length === round);
+      inside.at(-1)?.resume().write('the server’s turn');
+      await once(socket, 'data');
+      socket.end();
+      await over;
+      await world.authority.until(() => inside.at(-1)?.readableEnded === true);
+    }
+  }
+});
+
 void test('L4 the wrong kind, no or a foreign certificate, TLS 1.2: refused on every end of the gate', async (t) => {
   const world = await startGate(t);
   const foreign = await createTestCa();
@@ -230,15 +247,21 @@ void test('the api’s connections arrive raw, behind one PROXY line, with half-
   for (const [hello, end] of hellos) {
     const before = world.authority[end].length;
     const { socket } = await raw(world);
-    socket.end(hello);
+    socket.write(hello);
     await world.authority.until(() => world.authority[end].length > before);
     const api = world.authority[end][before];
     assert.ok(api !== undefined);
+    api.write('its turn');
+    await once(socket, 'data');
+    socket.end('and ours');
     const chunks: Buffer[] = [];
     for await (const chunk of api as AsyncIterable<Buffer>) chunks.push(chunk);
     const { address, port } = socket.address() as { address: string; port: number };
     const line = `PROXY TCP4 ${address} 127.0.0.1 ${port} ${world.gate.port}\r\n`;
-    assert.deepEqual(Buffer.concat(chunks), Buffer.concat([Buffer.from(line), hello]));
+    assert.deepEqual(
+      Buffer.concat(chunks),
+      Buffer.concat([Buffer.from(line), hello, Buffer.from('and ours')]),
+    );
     // The client's end came through; the answer still goes the other way.
     api.end('answer');
     const [answer] = (await once(socket, 'data')) as [Buffer];
