@@ -117,6 +117,16 @@ export const routes = {
     body: sessions.openSessionBody,
     response: sessions.sessionOpened,
   },
+  awaitDevice: {
+    method: 'POST',
+    path: '/v1/sessions/wait',
+    summary: 'Answers when the device of a target is online, or after that time',
+    who: operators,
+    role: 'any',
+    isSlow: true,
+    body: sessions.awaitDeviceBody,
+    response: z.object({ online: z.boolean() }),
+  },
   listSessions: {
     method: 'GET',
     path: '/v1/sessions',

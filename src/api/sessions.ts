@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { servedKinds } from '../core/channel.ts';
 import { endReasons } from '../core/end-reason.ts';
+import { limits } from '../core/limits.ts';
 import { named, pageQuery, reason, time } from './problem.ts';
 
 /** `params` are channel parameters as core/channel.ts parses them; the kind is in them. */
@@ -11,6 +12,13 @@ export const openSessionBody = z.strictObject({
   params: z.record(z.string(), z.unknown()),
   /** Ends sooner than policy would: milliseconds from now. */
   forMs: z.number().int().positive().optional(),
+});
+
+/** As one opens it; `waitMs` at most for one call: whoever wants to wait longer asks again. */
+export const awaitDeviceBody = z.strictObject({
+  target: z.string().min(1).max(128),
+  params: z.record(z.string(), z.unknown()),
+  waitMs: z.number().int().positive().max(limits.deviceWaitMaxMs),
 });
 
 export const sessionView = z.object({

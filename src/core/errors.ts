@@ -39,6 +39,8 @@ export const errorCodes = {
   not_accepted: { status: 403, exit: 75 },
   /** The target is known to the caller and has no live link. */
   device_offline: { status: 503, exit: 69 },
+  /** It was waited for, and did not come back in that time. */
+  still_away: { status: 503, exit: 75 },
   /** Somebody changed the same record first, or the name is taken. */
   conflict: { status: 409, exit: 1 },
   /** A token: unknown, used or expired, deliberately one code. */

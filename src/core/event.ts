@@ -52,6 +52,7 @@ export const eventTypes = [
   'policy.applied',
   'policy.refused',
   'policy.decided',
+  'session.waiting',
   'session.denied',
   'session.issued',
   'session.started',

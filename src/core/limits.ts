@@ -93,6 +93,10 @@ export const limits = {
   sessionDefaultMs: 8 * 60 * 60_000,
   sessionMaxMs: 24 * 60 * 60_000,
   sessionsPerIdentityMax: 1_000,
+  /** One call that waits for a device; the command asks again. */
+  deviceWaitMaxMs: 10 * 60_000,
+  deviceWaitsMax: 1_000,
+  deviceWaitsPerIdentityMax: 64,
   /** Connections of one identity to a gate: one for each session, and as many that are coming or going. */
   connectionsPerIdentityMax: 2_000,
   /** A teardown receipt that has not come by then never will: the session closes unconfirmed. */

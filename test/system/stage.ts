@@ -225,6 +225,13 @@ export class Stage {
     return (await this.adminJson('audit', 'search', '--limit', '1000', ...filters)) as readonly EventSeen[];
   }
 
+  /** There are so many of this type on the log; the authority may be on its way back meanwhile. */
+  async untilEvent(type: string, count: number): Promise<void> {
+    await until(`${count} of ${type} are on the log`, async () => {
+      return (await this.events('--type', type).catch(() => [])).length >= count;
+    });
+  }
+
   /** Processes on the device that belong to one of its sessions. */
   onDevice(): readonly number[] {
     return pidsWithEnvironment('SALLYPORT_TARGET', this.device);

@@ -37,6 +37,7 @@ import { inviteDevice, invitePerson } from '../enroll/invite.ts';
 import type { RedeemDoor } from '../enroll/redeem.ts';
 import { renewDevice } from '../enroll/renew-device.ts';
 import { renewSignIn, signOut } from '../enroll/sign-in.ts';
+import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
 import type { Handlers } from './calls.ts';
@@ -44,6 +45,7 @@ import { IdleProbes } from './idle-probes.ts';
 
 export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Handlers {
   const idleProbes = new IdleProbes(ctx.clock);
+  const deviceWaits = new DeviceWaits();
   return {
     health: async () => facts.health(ctx),
     trust: async () => facts.trustFacts(ctx),
@@ -61,6 +63,7 @@ export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Hand
     signOut: async ({ caller }) => await signOut(ctx, caller),
 
     openSession: async ({ caller, body }) => await openSession(ctx, caller, body),
+    awaitDevice: async ({ caller, body, gone }) => await deviceWaits.wait(ctx, caller, { body, gone }),
     listSessions: async ({ caller, query }) => await listSessions(ctx, caller, query),
     showSession: async ({ caller, params }) => await showSession(ctx, caller, params.id),
     endSession: async ({ caller, params, body }) => await stopSession(ctx, caller, { id: params.id, body }),

@@ -37,6 +37,7 @@ export class GateBook {
   readonly #claims = new Map<string, GateClaim>();
   readonly #links = new Map<LinkId, LiveLink>();
   readonly #byDevice = new Map<DeviceId, LiveLink>();
+  readonly #awaited = new Map<DeviceId, Set<() => void>>();
 
   /** A gate's order stream is open. A second one of the same name replaces the first. */
   connect(name: string, sink: OrderSink): void {
@@ -79,6 +80,16 @@ export class GateBook {
   addLink(link: LiveLink): void {
     this.#links.set(link.id, link);
     this.#byDevice.set(link.device, link);
+    for (const listener of this.#awaited.get(link.device) ?? []) listener();
+  }
+
+  /** Called with each new link of the device. Returns the unsubscriber. */
+  onLinkOf(device: DeviceId, listener: () => void): () => void {
+    const listeners = this.#awaited.get(device) ?? new Set();
+    this.#awaited.set(device, listeners.add(listener));
+    return () => {
+      if (listeners.delete(listener) && listeners.size === 0) this.#awaited.delete(device);
+    };
   }
 
   /** Forgets a link. Returns it when it was there. */

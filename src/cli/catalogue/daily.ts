@@ -10,6 +10,12 @@ const shortest: FlagSpec = {
   summary: 'end after this time at the latest; never longer than policy allows',
 };
 
+const waiting: FlagSpec = {
+  name: 'wait',
+  value: 'DURATION',
+  summary: 'wait that long for a device that is away',
+};
+
 export const daily: readonly CommandSpec[] = [
   {
     path: 'login',
@@ -35,7 +41,7 @@ export const daily: readonly CommandSpec[] = [
     path: 'shell',
     summary: 'open a shell on a device',
     args: [target],
-    flags: [shortest],
+    flags: [shortest, waiting],
     examples: ['sallyport shell pump-7', 'sallyport shell pump-7 --for 30m'],
     isTransport: true,
     load: () => import('../commands/shell.ts'),
@@ -56,10 +62,12 @@ export const daily: readonly CommandSpec[] = [
       { name: 'at-once', value: 'N', summary: 'with --where: on at most this many at a time (10)' },
       { name: 'yes', short: 'y', summary: 'with --where: do not ask' },
       shortest,
+      waiting,
     ],
     examples: [
       'sallyport exec pump-7 -- uptime',
       'sallyport exec pump-7 -t -- top',
+      'sallyport exec pump-7 --wait 8h -- /opt/update',
       'tar c conf | sallyport exec pump-7 -- tar x -C /etc/pump',
       'sallyport exec --where site=lyon --where kind=pump -- uptime',
     ],
@@ -78,6 +86,7 @@ export const daily: readonly CommandSpec[] = [
       { name: 'listen', value: '[HOST:]PORT', summary: 'where to listen here (127.0.0.1, any free port)' },
       { name: 'to', value: 'HOST:PORT', summary: 'where to from the device, for a device as target' },
       shortest,
+      waiting,
     ],
     examples: [
       'sallyport forward pump-7/db --listen 15432',
@@ -101,6 +110,7 @@ export const daily: readonly CommandSpec[] = [
       },
       { name: 'resume', summary: 'go on where a copy broke off, and leave alone what is the same' },
       shortest,
+      waiting,
     ],
     examples: [
       'sallyport cp fw.bin pump-7:/opt/fw/',

@@ -30,6 +30,8 @@ export interface SessionRequest {
   /** Of its channels. For a service of a device the broker says where it lies. */
   readonly params: ChannelParams;
   readonly forMs: number | undefined;
+  /** How long a device that is away is waited for; not at all unless told. */
+  readonly waitMs?: number | undefined;
   /** Called between the decision and the first channel. */
   readonly onOpened?: (opened: SessionOpened) => void;
 }
@@ -49,6 +51,15 @@ export interface OperatorSession {
 }
 
 export async function openSession(me: SignIn, request: SessionRequest): Promise<OperatorSession> {
+  if (request.waitMs === undefined) return await openNow(me, request);
+  const { openWhenBack } = await import('./await-device.ts');
+  return await openWhenBack(me, request, {
+    forMs: request.waitMs,
+    open: async () => await openNow(me, request),
+  });
+}
+
+async function openNow(me: SignIn, request: SessionRequest): Promise<OperatorSession> {
   const target = readTarget(request.target);
   refuseLongParams(request.params);
   const gate = connectToGate(me);

@@ -24,6 +24,7 @@ interface Options extends CommonOptions {
   readonly recursive?: boolean;
   readonly resume?: boolean;
   readonly for?: string;
+  readonly wait?: string;
 }
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -31,6 +32,7 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function run(options: Options): Promise<number> {
   const typed = readTask(options.src, options.dst);
   const forMs = durationFlag('for', options.for);
+  const waitMs = durationFlag('wait', options.wait);
   await refuseMissing(typed, options);
   const me = await freshSignIn(options, Date.now());
   const params: FilesParams = {
@@ -38,7 +40,7 @@ export async function run(options: Options): Promise<number> {
     mode: typed.task.way === 'up' ? 'write' : 'read',
     roots: rootsOf(typed.task),
   };
-  const channel = await openChannel(me, { target: typed.device, params, forMs });
+  const channel = await openChannel(me, { target: typed.device, params, forMs, waitMs });
   try {
     return await copy(me, channel, { typed, options });
   } finally {

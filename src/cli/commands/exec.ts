@@ -19,11 +19,13 @@ interface Options extends CommonOptions {
   readonly command: readonly string[];
   readonly tty?: boolean;
   readonly for?: string;
+  readonly wait?: string;
 }
 
 export async function run(options: Options): Promise<number> {
   const { target, command } = options;
   const forMs = durationFlag('for', options.for);
+  const waitMs = durationFlag('wait', options.wait);
   if (options.where !== undefined) return await runOnMany(options, options.where, forMs);
   refuseFleetFlags(options);
   if (target === undefined) {
@@ -41,7 +43,7 @@ export async function run(options: Options): Promise<number> {
       : {}),
   };
   const me = await freshSignIn(options, Date.now());
-  const channel = await openChannel(me, { target, params, forMs });
+  const channel = await openChannel(me, { target, params, forMs, waitMs });
   return runChannel(me, channel, { isTerminal });
 }
 
@@ -53,6 +55,11 @@ async function runOnMany(
   if (options.target !== undefined) {
     throw new SallyportError('invalid', 'a target and --where are two ways to say where', {
       next: 'give one of them',
+    });
+  }
+  if (options.wait !== undefined) {
+    throw new SallyportError('invalid', '"--wait" is for one device: many do not wait for one another', {
+      next: 'leave out --wait, or name one device',
     });
   }
   if (options.tty === true) {

@@ -25,6 +25,7 @@ interface Options extends CommonOptions {
   readonly listen?: string;
   readonly to?: string;
   readonly for?: string;
+  readonly wait?: string;
 }
 
 /** The broker puts in where a service lies: this only has to be a destination. */
@@ -37,6 +38,7 @@ export async function run(options: Options): Promise<number> {
   const params = readDestination(target, options.to);
   const place = readListen(options.listen);
   const forMs = durationFlag('for', options.for);
+  const waitMs = durationFlag('wait', options.wait);
   const me = await freshSignIn(options, Date.now());
   // First, so that a port that is taken costs no session.
   const door = await openDoor(place);
@@ -44,7 +46,7 @@ export async function run(options: Options): Promise<number> {
     if (!isLocalOnly(place)) {
       process.stderr.write(`sallyport: whoever reaches ${door.at} uses this forward as you\n`);
     }
-    const session = await openSession(me, { target, params, forMs });
+    const session = await openSession(me, { target, params, forMs, waitMs });
     return await forward({
       me,
       target,

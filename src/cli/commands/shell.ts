@@ -14,11 +14,13 @@ import { freshSignIn } from '../renewal.ts';
 interface Options extends CommonOptions {
   readonly target: string;
   readonly for?: string;
+  readonly wait?: string;
 }
 
 export async function run(options: Options): Promise<number> {
   const target = readTarget(options.target);
   const forMs = durationFlag('for', options.for);
+  const waitMs = durationFlag('wait', options.wait);
   const pty = localPty('"shell"', `run one command instead: sallyport exec ${target} -- CMD`);
   const params: ShellParams = { kind: 'shell', pty, env: localEnv() };
   const me = await freshSignIn(options, Date.now());
@@ -26,6 +28,7 @@ export async function run(options: Options): Promise<number> {
     target,
     params,
     forMs,
+    waitMs,
     onOpened: ({ banner }) => {
       if (banner !== undefined) process.stderr.write(`${printableLines(banner)}\n`);
     },

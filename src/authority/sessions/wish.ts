@@ -1,0 +1,190 @@
+// What somebody wishes to do on a target, and whether he may: the first two beats of opening a session, and
+// of waiting for a device that is away. "No such target" and "not for you to know" are the same answer.
+
+import type { z } from 'zod';
+import type { openSessionBody } from '../../api/sessions.ts';
+import { parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
+import { actionOf, type Decision } from '../../core/decision.ts';
+import { describeHold, type Device } from '../../core/device.ts';
+import { SallyportError, type ErrorCode } from '../../core/errors.ts';
+import type { EventDraft } from '../../core/event.ts';
+import type { Identity } from '../../core/identity.ts';
+import { printable } from '../../core/printable.ts';
+import { isReviewed } from '../../core/service.ts';
+import { parseTarget, type Target } from '../../core/target.ts';
+import type { AuthorityContext, Caller } from '../context.ts';
+import { findService } from './find-service.ts';
+import { paramsForLog } from './params-for-log.ts';
+import { canDiscover, decideWish, lockOn, type Destination } from './session-facts.ts';
+
+export type Allow = Extract<Decision, { outcome: 'allow' }>;
+
+export interface Wanted {
+  readonly caller: Caller;
+  readonly identity: Identity;
+  readonly target: string;
+  readonly parsed: Target;
+  /** For a service its destination is put in once the service is found. */
+  readonly params: ChannelParams;
+}
+
+/** A wish that policy grants at this moment. */
+export interface Granted {
+  readonly wanted: Wanted;
+  readonly destination: Destination;
+  readonly allow: Allow;
+}
+
+/** Throws SallyportError; a refusal is on the log first. */
+export async function decideOn(
+  ctx: AuthorityContext,
+  caller: Caller,
+  body: Pick<z.infer<typeof openSessionBody>, 'target' | 'params'>,
+): Promise<Granted> {
+  const asked = readWish(caller, body);
+  const destination = await findTarget(ctx, asked);
+  const wanted = aimed(asked, destination);
+  return { wanted, destination, allow: await decide(ctx, wanted, destination) };
+}
+
+function readWish(caller: Caller, body: Pick<z.infer<typeof openSessionBody>, 'target' | 'params'>): Wanted {
+  if (caller.identity === undefined) {
+    throw new SallyportError('wrong_kind', 'only people, machines and AI agents open sessions');
+  }
+  const target = parseTarget(body.target);
+  if (target === undefined) {
+    throw new SallyportError('invalid', `"${printable(body.target)}" is not a target`, {
+      next: 'a target is DEVICE or DEVICE/SERVICE, for example "pump-7"',
+    });
+  }
+  const isService = target.service !== undefined;
+  if (isService && body.params['kind'] !== 'tcp') {
+    throw new SallyportError('invalid', `"${printable(body.target)}" is a service, not a device`, {
+      next: `sallyport forward ${printable(body.target)}`,
+    });
+  }
+  // Where a service lies is the broker's word, whatever was sent; until it is found, any place will do.
+  const params = parseParams(isService ? { kind: 'tcp', host: 'service', port: 1 } : body.params);
+  if (typeof params === 'string') {
+    throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
+  }
+  return { caller, identity: caller.identity, target: body.target, parsed: target, params };
+}
+
+function aimed(wanted: Wanted, { service }: Destination): Wanted {
+  return service === undefined
+    ? wanted
+    : { ...wanted, params: { kind: 'tcp', host: service.host, port: service.port } };
+}
+
+async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destination> {
+  const { parsed } = wanted;
+  const device = (await ctx.store.find('device', { name: parsed.device }))?.value;
+  const service =
+    device === undefined || parsed.service === undefined
+      ? undefined
+      : await findService(ctx, device, parsed.service);
+  const destination =
+    device === undefined ? undefined : { device, ...(service === undefined ? {} : { service }) };
+  const isThere = destination !== undefined && (parsed.service === undefined || service !== undefined);
+  if (isThere && canDiscover(ctx, wanted.identity, destination)) return destination;
+  return await refuseWish(ctx, wanted, {
+    code: 'not_found',
+    message: `there is no target "${wanted.target}" that you may see`,
+    next: '"sallyport devices ls" lists the ones you may; a policy must let you discover it',
+    ...(device === undefined ? {} : { device }),
+  });
+}
+
+async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destination): Promise<Allow> {
+  const { device, service } = destination;
+  if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
+    return await refuseWish(ctx, wanted, {
+      code: 'denied',
+      message: `"${wanted.target}" was to be reviewed by ${new Date(service.reviewBy).toISOString().slice(0, 10)}, and was not`,
+      next: 'its owner reviews it, then: sallyport services add … --review DATE',
+      device,
+    });
+  }
+  const lock = lockOn(ctx, wanted.identity, destination);
+  if (lock !== undefined) {
+    return await refuseWish(ctx, wanted, {
+      code: 'locked',
+      message: `"${wanted.target}" is locked: ${printable(lock.reason)}`,
+      next: `an administrator can lift the lock: sallyport unlock ${lock.id}`,
+      device,
+    });
+  }
+  if (device.hold !== undefined) {
+    return await refuseWish(ctx, wanted, {
+      code: 'not_accepted',
+      message: `"${device.name}" ${describeHold(device.hold)}`,
+      next: `an administrator looks into it, then: sallyport devices accept ${device.name}`,
+      device,
+    });
+  }
+  const { identity, params, caller } = wanted;
+  const decision = decideWish(ctx, { identity, params, sourceIp: caller.sourceIp, ...destination });
+  if (decision.outcome === 'allow') {
+    const named = decision.obligations.user;
+    // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
+    const own = userOf(params);
+    if (own === undefined || own === named) return decision;
+    return await refuseWish(ctx, wanted, {
+      code: 'denied',
+      message:
+        named === undefined
+          ? `no policy names the user "${own}" on "${wanted.target}"`
+          : `policy lets you be "${named}" on "${wanted.target}", not "${own}"`,
+      next: 'leave --user away',
+      device,
+      decision,
+    });
+  }
+  return await refuseWish(ctx, wanted, {
+    code: 'denied',
+    message: `policy does not let you ${actionOf(params)} on "${wanted.target}"`,
+    next:
+      decision.help.length > 0
+        ? undefined
+        : 'an administrator can grant it in a policy: docs/policy.md has examples',
+    help: decision.help,
+    device,
+    decision,
+  });
+}
+
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly next: string | undefined;
+  readonly help?: readonly string[];
+  readonly device?: Device;
+  readonly decision?: Decision;
+}
+
+export async function refuseWish(ctx: AuthorityContext, wanted: Wanted, refusal: Refusal): Promise<never> {
+  const event: EventDraft = {
+    type: 'session.denied',
+    actor: { kind: wanted.identity.kind, id: wanted.identity.id },
+    outcome: 'denied',
+    code: refusal.code,
+    identity: wanted.identity.id,
+    ...(refusal.device === undefined ? {} : { device: refusal.device.id }),
+    ...(refusal.decision?.revision === undefined ? {} : { policy: refusal.decision.revision }),
+    ...(refusal.decision === undefined ? {} : { policies: refusal.decision.policies }),
+    body: {
+      name: wanted.identity.name,
+      target: wanted.target,
+      kind: wanted.params.kind,
+      sourceIp: wanted.caller.sourceIp,
+      ...paramsForLog(wanted.params),
+      ...(refusal.decision?.outcome === 'deny' ? { why: refusal.decision.code } : {}),
+    },
+  };
+  await ctx.store.commit({ changes: [], events: [event] });
+  throw new SallyportError(refusal.code, refusal.message, {
+    ...(refusal.next === undefined ? {} : { next: refusal.next }),
+    ...(refusal.help === undefined ? {} : { help: refusal.help }),
+  });
+}
