@@ -130,7 +130,7 @@ class Agent {
       signer,
       clock,
       log,
-      send: (receipt) => sendReceipt(receipt, { file, key, proxy }),
+      send: (receipt) => sendReceipt(receipt, { file, key, proxy, trueTime: () => agent.#signedNow() }),
     });
     const processes = await Processes.open({
       name: await cgroupName(file.dir),
@@ -149,7 +149,8 @@ class Agent {
     const { file, key, proxy, signer, clock, random, log, receipts } = this.#parts;
     log.info({ device: file.current.name, teardown: this.#parts.processes.method }, 'the agent runs');
     const now = (): number => this.#now();
-    const renewal = new RenewalLoop({ file, key, proxy, signer, clock, random, log, now });
+    const signedNow = (): number | undefined => this.#signedNow();
+    const renewal = new RenewalLoop({ file, key, proxy, signer, clock, random, log, now, signedNow });
     const stop = new AbortController();
     const stopped = keepDialling({
       dial: (signal) => this.#dialOnce(signal),
@@ -231,6 +232,7 @@ class Agent {
       file,
       key,
       proxy,
+      signedNow: () => this.#signedNow(),
       agentVersion: version,
       clock,
       random,
@@ -294,8 +296,11 @@ class Agent {
   }
 
   #now(): number {
-    const { clock } = this.#parts;
-    return this.#time === undefined ? clock.now() : timeAt(this.#time, clock.bootMs());
+    return this.#signedNow() ?? this.#parts.clock.now();
+  }
+
+  #signedNow(): number | undefined {
+    return this.#time === undefined ? undefined : timeAt(this.#time, this.#parts.clock.bootMs());
   }
 }
 

@@ -2,11 +2,10 @@
 // nothing: until the authority's welcome is verified every channel is refused, and afterwards each
 // one needs its own pass. When the link ends, so do the sessions on it.
 
-import type { TLSSocket } from 'node:tls';
 import type { KeyObject } from 'node:crypto';
 import { SallyportError, toProblem } from '../core/errors.ts';
 import { parseAddress } from '../link/address.ts';
-import { dialBroker } from '../link/dial.ts';
+import { areDatesRight, dialByRoot, type Rooted } from '../link/dial-by-root.ts';
 import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialledLink } from '../link/reconnect.ts';
 import { serveLink } from '../link/session.ts';
@@ -16,7 +15,6 @@ import type { Clock } from '../platform/clock.ts';
 import { privatePem } from '../platform/keys.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
-import { serverKindCheck } from '../wire/tls-peer.ts';
 import { kindOf, openChannel } from './channels.ts';
 import { checkLease, checkWelcome, chooseVersion, type Welcomed } from './link-greeting.ts';
 import { linkEndFault } from './link-end.ts';
@@ -32,6 +30,8 @@ export interface LinkOptions {
   readonly file: StateFile;
   readonly key: KeyObject;
   readonly proxy: OutboundProxy | undefined;
+  /** Signed time of an earlier link, Unix ms, where there was one. */
+  readonly signedNow: () => number | undefined;
   readonly agentVersion: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -52,20 +52,20 @@ const nonceBytes = 32;
 export async function dialLink(options: LinkOptions, signal: AbortSignal): Promise<AgentLink> {
   const { file, key, proxy, log } = options;
   const { address, root, certificate, trustDomain } = file.current;
-  const socket = await dialBroker({
+  const rooted = await dialByRoot({
     address,
     proxy,
     alpn: 'sallyport-link',
-    tls: {
-      ca: root,
-      key: privatePem(key),
-      cert: certificate,
-      checkServerIdentity: serverKindCheck('gate', trustDomain),
-    },
+    root,
+    trustDomain,
+    kind: 'gate',
+    key: privatePem(key),
+    cert: certificate,
+    trueTime: options.signedNow,
     signal,
   });
   log.info({ address, ...(proxy === undefined ? {} : { proxy: proxy.name }) }, 'connected to the broker');
-  return new AgentLink(socket, options);
+  return new AgentLink(rooted, options);
 }
 
 export class AgentLink implements DialledLink {
@@ -77,14 +77,17 @@ export class AgentLink implements DialledLink {
   readonly #served: ServedSession;
   readonly #linkNonce: string;
   readonly #broker: BrokerPlace;
+  /** The gate's certificates, where the clock here could not judge their dates. */
+  readonly #undated: Rooted['undated'];
   readonly #upAt: number;
   #helloAt: number | undefined;
   #welcomed: Welcomed | undefined;
   #isWelcoming = false;
   #fault: SallyportError | undefined;
 
-  constructor(socket: TLSSocket, options: LinkOptions) {
+  constructor({ socket, undated }: Rooted, options: LinkOptions) {
     this.#options = options;
+    this.#undated = undated;
     this.#broker = {
       ...parseAddress(options.file.current.address),
       // Through a proxy, the other end of the socket is not the broker.
@@ -197,6 +200,7 @@ export class AgentLink implements DialledLink {
       helloAt: this.#helloAt,
       bootMs: clock.bootMs(),
     });
+    this.#checkDates(timeAt(welcomed.time, clock.bootMs()));
     const { stateEpoch, keyset, keysetVersion } = welcomed;
     // On the disk before it counts: what was once refused for being old stays refused after a power cut.
     await file.update((state) =>
@@ -205,6 +209,14 @@ export class AgentLink implements DialledLink {
         : state,
     );
     return welcomed;
+  }
+
+  #checkDates(now: number): void {
+    if (this.#undated === undefined) return;
+    const { clock, log } = this.#options;
+    log.warn({ aheadMs: Math.round(clock.now() - now) }, 'the clock here is wrong; signed time is used');
+    if (areDatesRight(this.#undated, now)) return;
+    throw new SallyportError('pass_expired', 'a certificate of the gate has ended, by signed time');
   }
 
   async #lease(request: IncomingRequest): Promise<void> {

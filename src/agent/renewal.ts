@@ -1,7 +1,8 @@
 // Renewal of the device certificate in two phases (docs/protocol.md, "Renewal"): the whole next request,
 // and the secret it promises, are on the disk before anything is sent, and a request once made is repeated
 // byte for byte until it is answered. So a power cut at any moment never looks like a second copy of the
-// key. A new certificate is used from the next dial on; the live link stays.
+// key. A new certificate is used from the next dial on; the live link stays. A certificate that has ended is
+// no end: the same request goes to another door then ("Recovery").
 
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
@@ -29,6 +30,8 @@ export interface RenewalOptions {
   readonly log: Log;
   /** Unix ms: signed time where it is known, else the wall clock. */
   readonly now: () => number;
+  /** Signed time, where it is known. */
+  readonly signedNow: () => number | undefined;
   /** Default: apiRequest. */
   readonly request?: (request: ApiRequest) => Promise<ApiAnswer>;
 }
@@ -45,8 +48,11 @@ export function renewAt(certificate: string, fraction: number): number {
   return from + life / 3 + life * jitterPart * (fraction - 0.5);
 }
 
+/** With the certificate; or, where that has ended, by proof of the key alone. */
+export type RenewalWay = 'renew' | 'recover';
+
 /** One renewal, or the repetition of one that was never answered. */
-export async function renewOnce(options: RenewalOptions): Promise<void> {
+export async function renewOnce(options: RenewalOptions, way: RenewalWay = 'renew'): Promise<void> {
   const { file, key, proxy } = options;
   if (file.current.renewal.pending === undefined) await prepare(options);
   const { pending, n } = file.current.renewal;
@@ -57,11 +63,11 @@ export async function renewOnce(options: RenewalOptions): Promise<void> {
     proxy,
     root: state.root,
     trustDomain: state.trustDomain,
-    key: privatePem(key),
-    cert: state.certificate,
+    ...(way === 'renew' ? { key: privatePem(key), cert: state.certificate } : {}),
     method: 'POST',
-    path: '/v1/device/credentials/renew',
+    path: `/v1/device/credentials/${way}`,
     body: { request: pending.request },
+    trueTime: options.signedNow,
   });
   const answer = readRenewed(body, state, { key, n: n + 1 });
   await file.update((current) => ({
@@ -70,7 +76,11 @@ export async function renewOnce(options: RenewalOptions): Promise<void> {
     ...(answer.keysetVersion >= current.keysetVersion
       ? { keyset: answer.keyset, keysetVersion: answer.keysetVersion }
       : {}),
-    renewal: { n: answer.n, secret: pending.nextSecret },
+    renewal: {
+      n: answer.n,
+      secret: pending.nextSecret,
+      ...(answer.proof === undefined ? {} : { proof: answer.proof }),
+    },
   }));
 }
 
@@ -83,6 +93,7 @@ async function prepare({ file, key, signer, random }: RenewalOptions): Promise<v
     secret: renewal.secret,
     nextSecretHash: sha256(nextSecret),
     csr: await createCsr(key),
+    ...(renewal.proof === undefined ? {} : { proof: renewal.proof }),
   };
   const request = signStatement('renewal', payload, signer);
   await file.update((state) => ({
@@ -96,6 +107,7 @@ interface Renewal {
   readonly certificate: string;
   readonly keyset: string;
   readonly keysetVersion: number;
+  readonly proof: string | undefined;
 }
 
 function readRenewed(
@@ -116,7 +128,7 @@ function readRenewed(
     opened?.trustDomain === state.trustDomain &&
     isOwnCertificate({ ...state, certificate }, expected.key)
   ) {
-    return { n, certificate, keyset, keysetVersion: opened.version };
+    return { n, certificate, keyset, keysetVersion: opened.version, proof: text(fields, 'proof') };
   }
   throw new SallyportError('unavailable', 'the broker answered a renewal with something that is not one', {
     next: 'check that broker and agent are of the same version',
@@ -128,6 +140,7 @@ export class RenewalLoop {
   readonly #options: RenewalOptions;
   #timer: Timer | undefined;
   #failures = 0;
+  #fault: SallyportError | undefined;
   /** Where in the jitter this certificate's renewal lies. */
   #fraction: number;
   #isStopped = false;
@@ -137,6 +150,11 @@ export class RenewalLoop {
     this.#options = options;
     this.#fraction = options.random.fraction();
     this.#schedule();
+  }
+
+  /** Why the last try failed. */
+  get fault(): SallyportError | undefined {
+    return this.#fault;
   }
 
   async stop(): Promise<void> {
@@ -162,6 +180,16 @@ export class RenewalLoop {
     return Math.min(limits.renewalRetryMaxMs, ceiling) * (0.5 + this.#options.random.fraction() / 2);
   }
 
+  /**
+   * The certificate may have ended though the clock here does not say so: after a failure both ways are tried
+   * in turn. The request is the same, so that nothing is lost by it.
+   */
+  #way(): RenewalWay {
+    const { file, now } = this.#options;
+    const hasEnded = now() > new X509Certificate(file.current.certificate).validToDate.getTime();
+    return hasEnded || this.#failures % 2 === 1 ? 'recover' : 'renew';
+  }
+
   /** A request that was never answered is due at once. */
   #dueAt(): number {
     const { certificate, renewal } = this.#options.file.current;
@@ -172,13 +200,22 @@ export class RenewalLoop {
     const { file, log, now, random } = this.#options;
     if (now() >= this.#dueAt()) {
       try {
-        await renewOnce(this.#options);
+        await renewOnce(this.#options, this.#way());
         this.#failures = 0;
+        this.#fault = undefined;
         this.#fraction = random.fraction();
         log.info({ n: file.current.renewal.n }, 'the device certificate was renewed');
       } catch (error) {
         this.#failures += 1;
-        log.warn({ error: error instanceof Error ? error.message : String(error) }, 'a renewal failed');
+        this.#fault = error instanceof SallyportError ? error : undefined;
+        const next = this.#fault?.next;
+        log.warn(
+          {
+            error: error instanceof Error ? error.message : String(error),
+            ...(next === undefined ? {} : { next }),
+          },
+          'a renewal failed',
+        );
       }
     }
     this.#schedule();

@@ -13,9 +13,10 @@ export async function sendReceipt(
     readonly file: StateFile;
     readonly key: KeyObject;
     readonly proxy: OutboundProxy | undefined;
+    readonly trueTime: () => number | undefined;
   },
 ): Promise<void> {
-  const { file, key, proxy } = device;
+  const { file, key, proxy, trueTime } = device;
   const { address, root, trustDomain, certificate } = file.current;
   await apiRequest({
     address,
@@ -27,5 +28,6 @@ export async function sendReceipt(
     method: 'POST',
     path: '/v1/device/receipts',
     body: { receipt },
+    trueTime,
   });
 }

@@ -37,6 +37,8 @@ export interface AgentState {
 export interface Renewal {
   readonly n: number;
   readonly secret: string;
+  /** The authority's word that this is where the device stands; absent before the first renewal. */
+  readonly proof?: string;
   /** A request that was sent, or may have been: it is repeated byte for byte until it is answered. */
   readonly pending?: { readonly request: string; readonly nextSecret: string };
 }
@@ -135,12 +137,15 @@ function readState(fields: Fields): AgentState | undefined {
 }
 
 function readRenewal(fields: Fields): Renewal | undefined {
-  const own = complete<Pick<Renewal, 'n' | 'secret'>>({
+  const proof = text(fields, 'proof');
+  const current = complete<Pick<Renewal, 'n' | 'secret'>>({
     n: whole(fields, 'n'),
     secret: text(fields, 'secret'),
   });
+  if (current === undefined) return undefined;
+  const own = { ...current, ...(proof === undefined ? {} : { proof }) };
   const pending = fields['pending'];
-  if (own === undefined || pending === undefined) return own;
+  if (pending === undefined) return own;
   if (!isFields(pending)) return undefined;
   const request = text(pending, 'request');
   const nextSecret = text(pending, 'nextSecret');

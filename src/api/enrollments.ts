@@ -37,9 +37,15 @@ export const redeemed = z.object({
 });
 export type Redeemed = z.infer<typeof redeemed>;
 
-/** `request` is a statement of purpose `renewal`, signed by the device key: {device, n, secret, nextSecretHash, csr}. */
+/** `request` is a statement of purpose `renewal`, signed by the device key: {device, n, secret, nextSecretHash, csr, proof?}. */
 export const renewBody = z.strictObject({ request: z.string().max(32_768) });
-export const renewed = z.object({ n: z.number().int(), certificate: z.string(), keyset: z.string() });
+/** `proof` is a statement of purpose `renewed`: the device shows its newest one with its next request. */
+export const renewed = z.object({
+  n: z.number().int(),
+  certificate: z.string(),
+  keyset: z.string(),
+  proof: z.string(),
+});
 export type Renewed = z.infer<typeof renewed>;
 
 export const signInRenewBody = z.strictObject({ csr });

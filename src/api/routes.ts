@@ -73,6 +73,14 @@ export const routes = {
     body: enrollments.renewBody,
     response: enrollments.renewed,
   },
+  deviceRecover: {
+    method: 'POST',
+    path: '/v1/device/credentials/recover',
+    summary: 'Renew a device certificate that has ended, by proof of the key alone',
+    who: 'public',
+    body: enrollments.renewBody,
+    response: enrollments.renewed,
+  },
   deviceReceipt: {
     method: 'POST',
     path: '/v1/device/receipts',

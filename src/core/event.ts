@@ -42,6 +42,7 @@ export const eventTypes = [
   'service.removed',
   'credential.issued',
   'credential.renewed',
+  'credential.recovered',
   'credential.refused',
   'credential.revoked',
   'auth.failed',
@@ -65,6 +66,7 @@ export const eventTypes = [
   'teardown.unconfirmed',
   'lock.created',
   'lock.removed',
+  'store.regressed',
   'audit.reserve_replayed',
   'audit.sink_failed',
 ] as const;

@@ -191,6 +191,11 @@ export const limits = {
   rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
   keysetLifeMs: 90 * 24 * 60 * 60_000,
   /** Renewal of a device certificate that failed: first and longest wait before the next try. */
+  /** A device that comes back within this time of its certificate's end is free, after it in quarantine. */
+  recoveryFreeMs: 30 * 24 * 60 * 60_000,
+  /** After this it joins again: nobody has watched its key for more than a year. */
+  recoveryMaxMs: 400 * 24 * 60 * 60_000,
+  recoverAttemptsPerAddressPerMinute: 60,
   renewalRetryMinMs: 5_000,
   renewalRetryMaxMs: 5 * 60_000,
   /** Certificates start this much in the past, for clocks a little behind. */

@@ -30,6 +30,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly body?: unknown;
   readonly idempotencyKey?: string | undefined;
+  /** Of a caller whose clock may be wrong: dial-by-root.ts says what it is for. */
+  readonly trueTime?: () => number | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,20 +82,23 @@ async function exchange(options: ApiRequest, payload: Buffer | undefined): Promi
   }
 }
 
-function dial(options: ApiRequest, signal: AbortSignal): Promise<TLSSocket> {
-  const { address, proxy, root, key, cert, trustDomain } = options;
+async function dial(options: ApiRequest, signal: AbortSignal): Promise<TLSSocket> {
+  const { address, proxy, root, key, cert, trustDomain, trueTime } = options;
   const isAuthenticated = key !== undefined && cert !== undefined;
-  return dialBroker({
-    address,
-    proxy,
+  const way = { address, proxy, alpn: isAuthenticated ? 'sallyport-api' : 'http/1.1', signal };
+  if (trueTime !== undefined) {
+    // Loaded by agents only.
+    const { dialByRoot } = await import('./dial-by-root.ts');
+    return (await dialByRoot({ ...way, root, trustDomain, kind: 'authority', key, cert, trueTime })).socket;
+  }
+  return await dialBroker({
+    ...way,
     // Each connection is made anew: a resumed TLS session would skip the check of who the server is.
     tls: {
       ca: root,
       ...(isAuthenticated ? { key, cert } : {}),
       checkServerIdentity: serverKindCheck('authority', trustDomain),
     },
-    alpn: isAuthenticated ? 'sallyport-api' : 'http/1.1',
-    signal,
   });
 }
 

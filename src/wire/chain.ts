@@ -29,10 +29,17 @@ export type FirstContact =
   | { readonly ok: true; readonly peer: Peer; readonly root: X509Certificate }
   | { readonly ok: false; readonly fault: ChainFault };
 
-/** `now` is Unix ms. The root of a good answer is what the caller pins. */
+export interface ExpectedChain {
+  readonly rootFingerprint: string;
+  readonly kind: PeerKind;
+  /** Unix ms; undefined where no clock is to be believed: dates are then not looked at. */
+  readonly now: number | undefined;
+}
+
+/** The root of a good answer is what the caller pins, or has pinned already. */
 export function verifyFirstContact(
   chain: readonly X509Certificate[],
-  expected: { readonly rootFingerprint: string; readonly kind: PeerKind; readonly now: number },
+  { now, ...expected }: ExpectedChain,
 ): FirstContact {
   const [leaf, issuing, root] = chain;
   if (chain.length !== chainLength || leaf === undefined || issuing === undefined || root === undefined) {
@@ -44,11 +51,9 @@ export function verifyFirstContact(
     return refuse('not_issued');
   }
   if (!root.ca || !issuing.ca) return refuse('not_a_ca');
-  for (const signer of [root, issuing]) {
-    if (expected.now < signer.validFromDate.getTime()) return refuse('not_yet_valid');
-    if (expected.now > signer.validToDate.getTime()) return refuse('expired');
-  }
-  const peer = peerOf(leaf, { now: expected.now });
+  const fault = [root, issuing].map((signer) => dateFault(signer, now)).find((known) => known !== undefined);
+  if (fault !== undefined) return refuse(fault);
+  const peer = peerOf(leaf, now === undefined ? {} : { now });
   if (typeof peer === 'string') return refuse(peer);
   if (peer.kind !== expected.kind || !(leaf.keyUsage ?? []).includes(serverAuth)) return refuse('wrong_kind');
   return { ok: true, peer, root };
@@ -81,6 +86,15 @@ export function presentedChain(socket: TLSSocket): readonly X509Certificate[] {
 /** Names and key ids match, the signer may sign certificates, and the signature holds. */
 function isIssuedBy(certificate: X509Certificate, signer: X509Certificate): boolean {
   return certificate.checkIssued(signer) && certificate.verify(signer.publicKey);
+}
+
+function dateFault(
+  { validFromDate, validToDate }: X509Certificate,
+  now: number | undefined,
+): ChainFault | undefined {
+  if (now === undefined) return undefined;
+  if (now < validFromDate.getTime()) return 'not_yet_valid';
+  return now > validToDate.getTime() ? 'expired' : undefined;
 }
 
 function refuse(fault: ChainFault): FirstContact {

@@ -208,6 +208,7 @@ function renewalOf(world: AgentWorld, file: StateFile) {
     random: systemRandom,
     log: silentLog,
     now: () => Date.now(),
+    signedNow: () => undefined,
   };
 }
 

@@ -139,6 +139,7 @@ test('a renewal goes through it', async (t) => {
     random: systemRandom,
     log: silentLog,
     now: () => Date.now(),
+    signedNow: () => undefined,
   });
   await assert.rejects(renewal);
   await world.nextTold('/v1/device/credentials/renew');

@@ -280,7 +280,7 @@ test('I14 a second copy of a device key is found by the next renewal, and both c
   const retried = await world.call(device, path, { body: { request: original } });
   assert.equal(retried.body['code'], 'not_accepted', 'nobody can tell which copy is the original');
   const events = await logged(world);
-  assert.ok(events.includes('device.quarantined') && events.includes('credential.refused'));
+  assert.ok(events.includes('device.quarantined(clone)') && events.includes('credential.refused'));
 
   const accepted = await world.call(world.admin, `POST /v1/devices/${device.name}/accept`);
   assert.equal(accepted.status, 200, accepted.text);

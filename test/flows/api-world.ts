@@ -153,7 +153,12 @@ export async function signIn(
 /** A renewal request as an agent signs it. */
 export async function renewal(
   device: Peer,
-  state: { readonly n: number; readonly secret: string; readonly nextSecret: string },
+  state: {
+    readonly n: number;
+    readonly secret: string;
+    readonly nextSecret: string;
+    readonly proof?: string | undefined;
+  },
   key: KeyObject = device.key,
 ): Promise<string> {
   const payload = {
@@ -162,6 +167,7 @@ export async function renewal(
     secret: state.secret,
     nextSecretHash: sha256(state.nextSecret),
     csr: await createCsr(device.key),
+    ...(state.proof === undefined ? {} : { proof: state.proof }),
   };
   return signStatement('renewal', payload, { kid: keyId(device.certificate.publicKey), privateKey: key });
 }

@@ -34,6 +34,7 @@ import { whoami } from '../admin/whoami.ts';
 import { whoCan } from '../admin/who-can.ts';
 import type { AuthorityContext } from '../context.ts';
 import { inviteDevice, invitePerson } from '../enroll/invite.ts';
+import type { RecoverDoor } from '../enroll/recover-device.ts';
 import type { RedeemDoor } from '../enroll/redeem.ts';
 import { renewDevice } from '../enroll/renew-device.ts';
 import { renewSignIn, signOut } from '../enroll/sign-in.ts';
@@ -43,16 +44,25 @@ import { receiveReceipt } from '../sessions/receive-receipt.ts';
 import type { Handlers } from './calls.ts';
 import { IdleProbes } from './idle-probes.ts';
 
-export function handlersFor(ctx: AuthorityContext, redeemDoor: RedeemDoor): Handlers {
+/** Where strangers come in. */
+export interface Doors {
+  readonly redeem: RedeemDoor;
+  readonly recover: RecoverDoor;
+}
+
+export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
   const idleProbes = new IdleProbes(ctx.clock);
   const deviceWaits = new DeviceWaits();
   return {
     health: async () => facts.health(ctx),
     trust: async () => facts.trustFacts(ctx),
     idle: async ({ query, gone }) => await idleProbes.hold(query.forMs, gone),
-    redeem: async ({ body, sourceIp }) => await redeemDoor.redeem({ ...body, sourceIp }),
+    redeem: async ({ body, sourceIp }) => await doors.redeem.redeem({ ...body, sourceIp }),
 
-    deviceRenew: async ({ caller, body }) => await renewDevice(ctx, caller, body.request),
+    deviceRenew: async ({ caller, body, sourceIp }) =>
+      await renewDevice(ctx, { device: caller.id, request: body.request, sourceIp }),
+    deviceRecover: async ({ body, sourceIp }) =>
+      await doors.recover.recover({ request: body.request, sourceIp }),
     deviceReceipt: async ({ caller, body }) => {
       await receiveReceipt(ctx, caller, body.receipt);
       return { done: true };

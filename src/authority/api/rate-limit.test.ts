@@ -15,12 +15,13 @@ test('an address has its share of a minute, and a new one in the next', () => {
   assert.equal(limit.take('a'), true);
 });
 
-test('what is given back does not count', () => {
-  const limit = new RateLimit(new ManualClock(), 1);
-  limit.take('a');
-  limit.giveBack('a');
-  limit.giveBack('a');
-  assert.deepEqual([limit.take('a'), limit.take('a')], [true, false]);
+test('asking whether something is left takes nothing', () => {
+  const clock = new ManualClock();
+  const limit = new RateLimit(clock, 1);
+  assert.deepEqual([limit.hasLeft('a'), limit.hasLeft('a'), limit.take('a')], [true, true, true]);
+  assert.deepEqual([limit.hasLeft('a'), limit.hasLeft('b')], [false, true]);
+  clock.advance(60_000);
+  assert.equal(limit.hasLeft('a'), true);
 });
 
 test('a wall clock that jumps opens no new minute', () => {

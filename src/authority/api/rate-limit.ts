@@ -30,10 +30,11 @@ export class RateLimit {
     return true;
   }
 
-  /** What was taken turned out to be legitimate: it does not count. */
-  giveBack(address: string): void {
+  /** Whether there is something left of its share; counts nothing. */
+  hasLeft(address: string): boolean {
     const window = this.#windows.get(address);
-    if (window !== undefined && window.count > 0) window.count -= 1;
+    if (window === undefined || this.#clock.bootMs() - window.startedAt >= windowMs) return true;
+    return window.count < this.#perMinute;
   }
 
   #windowOf(address: string): Window {

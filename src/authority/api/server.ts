@@ -11,6 +11,7 @@ import { routes, type Route, type RouteName } from '../../api/routes.ts';
 import { SallyportError, toProblem } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import { RecoverDoor } from '../enroll/recover-device.ts';
 import { RedeemDoor } from '../enroll/redeem.ts';
 import { callerOf } from './caller.ts';
 import { Connections, type Connection } from './connection.ts';
@@ -61,8 +62,10 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   const connectionOf = options.connectionOf ?? ((request) => connections.of(request));
   const refusals = new Refusals(ctx);
   const idempotency = new Idempotency(ctx);
-  const redeemDoor = new RedeemDoor(ctx, refusals);
-  const handlers = handlersFor(ctx, redeemDoor);
+  const handlers = handlersFor(ctx, {
+    redeem: new RedeemDoor(ctx, refusals),
+    recover: new RecoverDoor(ctx, refusals),
+  });
   const callers = new WeakMap<FastifyRequest, Caller | undefined>();
 
   const app = Fastify({

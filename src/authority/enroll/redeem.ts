@@ -42,21 +42,27 @@ export class RedeemDoor {
 
   async redeem(request: RedeemRequest): Promise<Redeemed> {
     const { sourceIp } = request;
-    if (!this.#attempts.take(sourceIp)) {
+    const redeemed = await this.#turns.take(async () => await this.#inTurn(request));
+    if (!(redeemed instanceof TokenFault)) return redeemed;
+    await this.#note(redeemed.code, redeemed.why, sourceIp);
+    throw redeemed.toCaller();
+  }
+
+  /** Only attempts that failed count: a whole site may join at once, from behind one address. */
+  async #inTurn(request: RedeemRequest): Promise<Redeemed | TokenFault> {
+    const { sourceIp } = request;
+    if (!this.#attempts.hasLeft(sourceIp)) {
       await this.#note('rate_limited', 'too many attempts', sourceIp);
       throw new SallyportError('rate_limited', 'too many tokens were refused for your address', {
         next: 'wait a minute, then try again with the right one',
       });
     }
     try {
-      const redeemed = await this.#turns.take(async () => await redeem(this.#ctx, request));
-      // Only attempts that failed count: a whole site may join from behind one address.
-      this.#attempts.giveBack(sourceIp);
-      return redeemed;
+      return await redeem(this.#ctx, request);
     } catch (error) {
       if (!(error instanceof TokenFault)) throw error;
-      await this.#note(error.code, error.why, sourceIp);
-      throw error.toCaller();
+      this.#attempts.take(sourceIp);
+      return error;
     }
   }
 
