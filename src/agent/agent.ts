@@ -18,6 +18,7 @@ import { keyId, type Signer } from '../wire/signed.ts';
 import { dialLink, type AgentLink, type LinkOptions } from './link.ts';
 import { LiveRecords } from './live-records.ts';
 import { claimSocket } from './local-socket.ts';
+import { readMachineId, requireMachine } from './machine.ts';
 import { Owner } from './owner/owner.ts';
 import { rulesFile } from './owner/load-rules.ts';
 import { obey } from './owner/obey.ts';
@@ -37,6 +38,10 @@ export interface RunAgentOptions {
   readonly state?: string | undefined;
   /** The owner's rules; default agent.yaml in the state directory. */
   readonly config?: string | undefined;
+  /** The directory came from another machine, and that is right. */
+  readonly isMoved?: boolean;
+  /** Default /etc/machine-id. */
+  readonly machineIdFile?: string;
   /** Where a proxy is looked for that no file in the state directory names. */
   readonly env?: Environment;
   /** Of this program. */
@@ -60,6 +65,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const dir = options.state ?? defaultStateDir();
   const { state, key } = await loadJoined(dir);
   await ensurePrivateDir(dir);
+  const machine = { id: await readMachineId(options.machineIdFile), isMoved: options.isMoved === true };
+  await requireMachine(dir, machine);
   let agent: Agent | undefined;
   const socket = await claimSocket(dir, (order) => {
     if (agent !== undefined) return agent.obey(order);

@@ -16,6 +16,7 @@ import { complete, text, whole, type Fields } from '../wire/fields.ts';
 import { openKeyset } from '../wire/keyset.ts';
 import { peerOf } from '../wire/tls-peer.ts';
 import { sha256 } from '../wire/signed.ts';
+import { bindToMachine, readMachineId } from './machine.ts';
 import { givenProxy, keepProxy, type ProxyFlags } from './proxy.ts';
 import { defaultStateDir, keyPath, loadState, saveState, type AgentState } from './state.ts';
 
@@ -37,6 +38,8 @@ export interface Joined {
   readonly name: string;
   readonly broker: string;
   readonly dir: string;
+  /** It has joined, and waits until a person accepts it. */
+  readonly isPending: boolean;
   /** The environment's proxy that it went through: nothing keeps it for a service. */
   readonly passingProxy?: string;
 }
@@ -69,12 +72,14 @@ export async function joinAgent(options: JoinOptions): Promise<Joined> {
   await ensurePrivateDir(dir);
   await storePrivateKey(keyPath(dir), key);
   if (given !== undefined) await keepProxy(dir, given);
+  await bindToMachine(dir, await readMachineId());
   await saveState(dir, state);
   return {
     deviceId: state.deviceId,
     name: state.name,
     broker: state.broker,
     dir,
+    isPending: isFields(body) && body['hold'] === 'pending',
     ...(given === undefined && proxy !== undefined ? { passingProxy: from } : {}),
   };
 }

@@ -1,7 +1,9 @@
 // Joining and signing in: one-time tokens, certificates, renewal.
 
 import { z } from 'zod';
+import { holdReasons } from '../core/device.ts';
 import { roles } from '../core/identity.ts';
+import { limits } from '../core/limits.ts';
 import { labels, name, named, time } from './problem.ts';
 
 const csr = z.string().min(1).max(8_192);
@@ -34,6 +36,8 @@ export const redeemed = z.object({
   stateEpoch: z.number().int(),
   /** device: the first renewal number and secret (design section 4). */
   renewal: z.object({ n: z.number().int(), secret: z.string() }).optional(),
+  /** device: it has joined, and waits until a person accepts it. */
+  hold: z.enum(holdReasons).optional(),
 });
 export type Redeemed = z.infer<typeof redeemed>;
 
@@ -53,8 +57,11 @@ export const signInRenewed = z.object({ certificate: z.string() });
 
 export const receiptBody = z.strictObject({ receipt: z.string().max(8_192) });
 
+/** With `count`, `name` is a pattern with one {n}. `accept`: who needs no person to accept him. */
 export const inviteDeviceBody = z.strictObject({
   name,
+  count: z.number().int().min(1).max(limits.fleetCountMax).optional(),
+  accept: z.union([z.literal('all'), z.array(z.string().max(64)).min(1).max(32)]).optional(),
   owner: name.optional(),
   purpose: z.string().max(200).optional(),
   labels: labels.optional(),
@@ -69,6 +76,28 @@ export const invitePersonBody = z.strictObject({
 /** The token is shown once and stored hashed. */
 export const invited = z.object({ id: z.string(), name: z.string(), token: z.string(), expiresAt: time });
 export type Invited = z.infer<typeof invited>;
+
+/** `now`: the old key is dead at once, and not only when the new one is there. */
+export const replaceDeviceBody = z.strictObject({
+  now: z.boolean().optional(),
+  forMs: z.number().int().positive().optional(),
+});
+
+export const enrollmentView = z.object({
+  id: z.string(),
+  kind: z.enum(['device', 'human']),
+  name: z.string(),
+  /** Of how many uses how many are left. */
+  count: z.number().int(),
+  left: z.number().int(),
+  accept: z.union([z.literal('all'), z.array(z.string())]).optional(),
+  labels: labels.optional(),
+  replaces: named.optional(),
+  createdBy: named,
+  createdAt: time,
+  expiresAt: time,
+});
+export type EnrollmentView = z.infer<typeof enrollmentView>;
 
 export const whoami = z.object({
   id: z.string(),

@@ -16,6 +16,8 @@ export const deviceView = z.object({
   /** Absent: accepted. */
   hold: z.object({ why: z.enum(holdReasons), since: time }).optional(),
   linkedAt: time.optional(),
+  /** Where it is not online: why its newest link ended, in words. */
+  offlineBecause: z.string().optional(),
   lastSeenAt: time.optional(),
   agentVersion: z.string().optional(),
   certificateNotAfter: time.optional(),
@@ -27,6 +29,8 @@ export type DeviceView = z.infer<typeof deviceView>;
 /** `where` is "key=value", repeatable: all must match. */
 export const deviceQuery = pageQuery.extend({
   where: z.union([z.string(), z.array(z.string()).max(16)]).optional(),
+  hold: z.enum(holdReasons).optional(),
+  online: z.enum(['true', 'false']).optional(),
 });
 
 export const identityView = z.object({
@@ -40,6 +44,12 @@ export const identityView = z.object({
   expiresAt: time.optional(),
 });
 export type IdentityView = z.infer<typeof identityView>;
+
+/** What becomes of the devices and services that the removed identity answers for. */
+export const offboardingQuery = z.object({
+  newOwner: z.string().max(128).optional(),
+  lockOwned: z.enum(['true', 'false']).optional(),
+});
 
 export const roleBody = z.strictObject({ identity: name, role: z.enum(roles) });
 

@@ -210,6 +210,36 @@ export const routes = {
     response: enrollments.invited,
   },
 
+  replaceDevice: {
+    method: 'POST',
+    path: '/v1/devices/:id/replace',
+    summary: 'One-time token for another board that goes on as this device',
+    who: operators,
+    role: 'administrator',
+    params: byId,
+    body: enrollments.replaceDeviceBody,
+    response: enrollments.invited,
+  },
+
+  listEnrollments: {
+    method: 'GET',
+    path: '/v1/enrollments',
+    summary: 'Invites that may still be used',
+    who: operators,
+    role: 'administrator',
+    query: pageQuery,
+    response: pageOf(enrollments.enrollmentView),
+  },
+  revokeEnrollment: {
+    method: 'DELETE',
+    path: '/v1/enrollments/:id',
+    summary: 'An invite is worth nothing from now on',
+    who: operators,
+    role: 'administrator',
+    params: byId,
+    response: done,
+  },
+
   listServices: {
     method: 'GET',
     path: '/v1/services',
@@ -263,6 +293,7 @@ export const routes = {
     who: operators,
     role: 'administrator',
     params: byId,
+    query: nouns.offboardingQuery,
     response: done,
   },
   invitePerson: {

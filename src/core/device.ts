@@ -3,6 +3,17 @@
 
 import type { DeviceId, IdentityId } from './ids.ts';
 
+/** Why a link ended. */
+export type LinkEnd =
+  | 'agent_closed'
+  | 'lost'
+  | 'superseded'
+  | 'lock'
+  | 'removed'
+  | 'drain'
+  | 'protocol'
+  | 'gate_stopped';
+
 export interface Device {
   readonly id: DeviceId;
   readonly name: string;
@@ -17,6 +28,8 @@ export interface Device {
   readonly linkEpoch: number;
   readonly createdAt: number;
   readonly lastSeenAt?: number;
+  /** Why its newest link ended. */
+  readonly lastLinkEnd?: LinkEnd;
   readonly agentVersion?: string;
   readonly renewal: RenewalState;
   /** Absent: accepted. */
@@ -26,9 +39,21 @@ export interface Device {
 /**
  * `pending`: it came with a token for many, and no rule accepts it. `clone`: two parties showed its key, so
  * that neither may have a link. `long_absent`: it came back after longer than anybody watches its key.
+ * `replaced`: its key is dead, and another board with its name is on the way.
  */
-export const holdReasons = ['pending', 'clone', 'long_absent'] as const;
+export const holdReasons = ['pending', 'clone', 'long_absent', 'replaced'] as const;
 export type HoldReason = (typeof holdReasons)[number];
+
+const barring: ReadonlySet<HoldReason> = new Set(['clone', 'replaced']);
+
+export function barsLinks(why: HoldReason): boolean {
+  return barring.has(why);
+}
+
+/** Whether its key may not even hold a link or renew. */
+export function isBarred(device: Device): device is Device & { readonly hold: Hold } {
+  return device.hold !== undefined && barsLinks(device.hold.why);
+}
 
 /** What keeps a device from every session until a person accepts it. */
 export interface Hold {
@@ -41,6 +66,7 @@ const holdWords: Readonly<Record<HoldReason, string>> = {
   pending: 'is not accepted yet',
   clone: 'is in quarantine: its key seems to be in two places',
   long_absent: 'is in quarantine: it was away for long',
+  replaced: 'is being replaced: its old key is dead',
 };
 
 /** For a sentence that begins with the device's name. */

@@ -1,6 +1,7 @@
 // Who: governed identities (design section 2) and the roles of this version. An identity is stored once
 // and named everywhere by its id; the name is for people and may be erased.
 
+import type { Fleet } from './fleet.ts';
 import type { CredentialId, DeviceId, EnrollmentId, IdentityId } from './ids.ts';
 
 export const identityKinds = ['human', 'machine', 'ai_agent', 'device'] as const;
@@ -38,7 +39,10 @@ export interface Credential {
   readonly revokedAt?: number;
 }
 
-/** A one-time invitation: for a device to join, or for a person to make a key. Stored hashed. */
+/**
+ * An invitation: for a device to join, for many devices, or for a person to make a key. Its token is stored
+ * hashed, and works once, or as often as `fleet` says.
+ */
 export interface Enrollment {
   readonly id: EnrollmentId;
   readonly kind: 'device' | 'human';
@@ -51,9 +55,19 @@ export interface Enrollment {
   readonly roles?: readonly Role[];
   /** human: the existing identity that gets one more key; absent = a new identity. */
   readonly identity?: IdentityId;
+  /** device: `name` is then a pattern. */
+  readonly fleet?: Fleet;
+  /** device: the one that gets another key and goes on under its name. */
+  readonly replaces?: DeviceId;
   readonly createdBy: IdentityId | 'system';
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly usedAt?: number;
   readonly usedBy?: string;
+}
+
+/** How often the token still works, expiry apart. */
+export function usesLeft({ fleet, usedAt }: Enrollment): number {
+  if (fleet !== undefined) return fleet.count - fleet.used;
+  return usedAt === undefined ? 1 : 0;
 }

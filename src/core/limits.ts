@@ -183,6 +183,11 @@ export const limits = {
 
   /** Credentials. */
   enrollmentLifeMs: 60 * 60_000,
+  /** Of a token for many devices: it lies in images and provisioning scripts. */
+  fleetLifeMs: 30 * 24 * 60 * 60_000,
+  fleetCountMax: 10_000,
+  /** Names that are taken already and passed over for one device. */
+  fleetNamesTriedMax: 1_000,
   deviceCertificateLifeMs: 60 * 60_000,
   humanCertificateLifeMs: 12 * 60 * 60_000,
   gateCertificateLifeMs: 24 * 60 * 60_000,

@@ -4,7 +4,8 @@
 
 import { isEndReason } from '../core/end-reason.ts';
 import { parseJsonObject } from '../core/json.ts';
-import type { LinkEnd, Order } from '../wire/control.ts';
+import type { LinkEnd } from '../core/device.ts';
+import type { Order } from '../wire/control.ts';
 import { complete, text, texts, whole, type Fields } from '../wire/fields.ts';
 import { LineReader } from '../wire/lines.ts';
 

@@ -1,6 +1,7 @@
 // What gate and authority say to each other over their own HTTP/2 connection (docs/protocol.md,
 // "Control"). The gate is the client; orders come down one long response as lines of JSON.
 
+import type { LinkEnd } from '../core/device.ts';
 import type { EndReason } from '../core/end-reason.ts';
 
 export const controlVersion = 2;
@@ -47,17 +48,6 @@ export type Order =
   /** All at once: the gate looks at nothing else before every one of them has stopped. */
   | { readonly type: 'cut'; readonly sessions: readonly string[]; readonly reason: EndReason }
   | { readonly type: 'closeLink'; readonly link: string; readonly reason: LinkEnd };
-
-/** Why a link ended. */
-export type LinkEnd =
-  | 'agent_closed'
-  | 'lost'
-  | 'superseded'
-  | 'lock'
-  | 'removed'
-  | 'drain'
-  | 'protocol'
-  | 'gate_stopped';
 
 /** What the agent said in its hello, as the gate passes it on. */
 export interface Hello {

@@ -302,7 +302,7 @@ test('every command helps, with its usage and an example of itself', async () =>
   }
   const ran = await cli('devices', 'invite', '--help');
   assert.equal(ran.status, 0);
-  assert.match(ran.stdout, /^usage: sallyport devices invite NAME \[flags\]$/m);
+  assert.match(ran.stdout, /^usage: sallyport devices invite \[DEVICE\] \[flags\]$/m);
   assert.match(ran.stdout, /--label LABEL .*\(repeatable\)/);
 });
 

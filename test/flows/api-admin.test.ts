@@ -172,10 +172,11 @@ test('an identity is removed with its credentials and sessions; owners and the l
   assert.equal(world.ctx.sessions.size, 0);
   assert.equal((await world.call(ana, 'GET /v1/whoami')).body['code'], 'unauthenticated');
   await join(world, 'pump-8');
+  await signIn(world, 'second', ['administrator']);
   const owner = await world.call(world.admin, 'DELETE /v1/identities/admin');
   assert.equal(owner.body['code'], 'conflict');
   assert.match(String(owner.body['title']), /pump-8/);
-  await world.call(world.admin, 'DELETE /v1/devices/pump-8');
+  await world.call(world.admin, 'DELETE /v1/identities/second');
   const last = await world.call(world.admin, 'DELETE /v1/identities/admin');
   assert.match(String(last.body['title']), /last administrator/);
 });

@@ -2,6 +2,7 @@
 // shows the current secret with its next renewal; the other one is found out again by its own.
 
 import type { DeviceView } from '../../api/nouns.ts';
+import { SallyportError } from '../../core/errors.ts';
 import type { AuthorityContext } from '../context.ts';
 import { acceptHeld } from '../enroll/hold-device.ts';
 import { viewDevice } from './device-view.ts';
@@ -13,7 +14,12 @@ export async function acceptDevice(
   caller: Operator,
   nameOrId: string,
 ): Promise<DeviceView> {
-  const { id } = await requireDevice(ctx, nameOrId);
+  const { id, name, hold } = await requireDevice(ctx, nameOrId);
+  if (hold?.why === 'replaced') {
+    throw new SallyportError('conflict', `"${name}" waits for its new board: its old key is dead`, {
+      next: `for another token: sallyport devices replace ${name}`,
+    });
+  }
   const device = await acceptHeld(ctx, { device: id, by: actor(caller), body: { by: caller.identity.name } });
   return device === undefined ? noDevice(nameOrId) : await viewDevice(ctx, device);
 }

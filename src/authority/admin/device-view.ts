@@ -1,7 +1,7 @@
 // A device as the api shows it: the record, and what is derived at this moment (online, locked, sessions).
 
 import type { DeviceView } from '../../api/nouns.ts';
-import type { Device } from '../../core/device.ts';
+import { barsLinks, describeHold, type Device, type LinkEnd } from '../../core/device.ts';
 import type { DeviceId } from '../../core/ids.ts';
 import type { AuthorityContext } from '../context.ts';
 import { identityName } from './names.ts';
@@ -25,6 +25,7 @@ export async function viewDevice(
     online: link !== undefined,
     locked: ctx.locks.find({ device: device.id }) !== undefined,
     ...(device.hold === undefined ? {} : { hold: { why: device.hold.why, since: iso(device.hold.since) } }),
+    ...(link === undefined ? { offlineBecause: offlineWords(device) } : {}),
     ...(link === undefined ? {} : { linkedAt: iso(link.linkedAt) }),
     ...(device.lastSeenAt === undefined ? {} : { lastSeenAt: iso(device.lastSeenAt) }),
     ...(agentVersion === undefined ? {} : { agentVersion }),
@@ -39,4 +40,21 @@ export function sessionsPerDevice(ctx: AuthorityContext): ReadonlyMap<DeviceId, 
   const counts = new Map<DeviceId, number>();
   for (const { device } of ctx.sessions.all()) counts.set(device, (counts.get(device) ?? 0) + 1);
   return counts;
+}
+
+const endWords: Readonly<Record<LinkEnd, string>> = {
+  agent_closed: 'its agent ended: stopped, killed, or shut down with its machine',
+  lost: 'its link was lost: device, network or power',
+  superseded: 'another link took over, and ended too',
+  lock: 'it was locked or held',
+  removed: 'it was removed',
+  drain: 'the broker was restarted, and it has not come back',
+  protocol: 'its agent broke the protocol',
+  gate_stopped: 'the broker was restarted, and it has not come back',
+};
+
+function offlineWords({ hold, lastSeenAt, lastLinkEnd }: Device): string {
+  if (hold !== undefined && barsLinks(hold.why)) return `it ${describeHold(hold)}`;
+  if (lastSeenAt === undefined) return 'it never had a link';
+  return lastLinkEnd === undefined ? 'the broker ended while it was linked' : endWords[lastLinkEnd];
 }

@@ -22,6 +22,8 @@ export async function listDevices(
   const labels = readLabels(query.where);
   const pauses = new Pauses();
   const { kept, next } = await pageOfKept(devices(ctx), query, async (device) => {
+    if (query.hold !== undefined && device.hold?.why !== query.hold) return false;
+    if (query.online !== undefined && (query.online === 'true') !== isOnline(ctx, device)) return false;
     if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
     if (isAdministrator(caller)) return true;
     await pauses.next();
@@ -31,6 +33,10 @@ export async function listDevices(
   const items: DeviceView[] = [];
   for (const device of kept) items.push(await viewDevice(ctx, device, sessions));
   return { items, ...(next === undefined ? {} : { next }) };
+}
+
+function isOnline(ctx: AuthorityContext, device: Device): boolean {
+  return ctx.gates.linkOf(device.id) !== undefined;
 }
 
 async function* devices(ctx: AuthorityContext): AsyncGenerator<Device> {

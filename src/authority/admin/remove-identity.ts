@@ -1,28 +1,27 @@
-// Use-case: remove an identity. Refused while it is the last administrator or answers for devices;
-// afterwards its credentials are worth nothing and its sessions end.
+// Use-case: remove an identity. Refused while it is the last administrator, or answers for devices and services
+// of which nothing is said (owned.ts); afterwards its credentials are worth nothing and its sessions end.
 
 import { SallyportError } from '../../core/errors.ts';
-import type { Identity } from '../../core/identity.ts';
 import type { AuthorityContext } from '../context.ts';
 import { revokeCredentials } from '../enroll/credentials.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { withoutAdministrator } from './administrators.ts';
 import { requireIdentity } from './find.ts';
 import { actor, type Operator } from './operator.ts';
-
-const ownedShown = 5;
+import { leaveOwned, type Offboarding } from './owned.ts';
 
 export async function removeIdentity(
   ctx: AuthorityContext,
   caller: Operator,
   nameOrId: string,
+  offboarding: Offboarding = {},
 ): Promise<{ readonly done: true }> {
   const { id } = await requireIdentity(ctx, nameOrId);
   const stored = await ctx.store.get('identity', id);
   if (stored === undefined) throw new SallyportError('not_found', `there is no identity "${nameOrId}"`);
   const identity = stored.value;
-  await refuseOwner(ctx, identity);
   const stamp = await withoutAdministrator(ctx, identity);
+  await leaveOwned(ctx, caller, { identity, ...offboarding });
   const revoked = await revokeCredentials(ctx, { holder: id });
 
   await ctx.store.commit({
@@ -45,14 +44,4 @@ export async function removeIdentity(
     { reason: 'policy', by: actor(caller), detail: `"${identity.name}" was removed` },
   );
   return { done: true };
-}
-
-async function refuseOwner(ctx: AuthorityContext, identity: Identity): Promise<void> {
-  const owned = await ctx.store.list('device', { owner: identity.id }, { limit: ownedShown });
-  if (owned.items.length === 0) return;
-  const names = owned.items.map(({ value }) => `"${value.name}"`).join(', ');
-  const more = owned.next === undefined ? '' : ' and more';
-  throw new SallyportError('conflict', `"${identity.name}" answers for ${names}${more}`, {
-    next: 'remove these devices, or let them join again under another owner, first',
-  });
 }

@@ -9,6 +9,7 @@ import { applyPolicy } from '../admin/apply-policy.ts';
 import { grantRole, revokeRole } from '../admin/change-role.ts';
 import { checkPolicy } from '../admin/check-policy.ts';
 import { couldDo } from '../admin/could-do.ts';
+import { listEnrollments, revokeEnrollment } from '../admin/enrollments.ts';
 import { explainPolicy } from '../admin/explain-policy.ts';
 import { requireIdentity } from '../admin/find.ts';
 import { viewIdentity } from '../admin/identity-view.ts';
@@ -37,6 +38,7 @@ import { inviteDevice, invitePerson } from '../enroll/invite.ts';
 import type { RecoverDoor } from '../enroll/recover-device.ts';
 import type { RedeemDoor } from '../enroll/redeem.ts';
 import { renewDevice } from '../enroll/renew-device.ts';
+import { replaceDevice } from '../enroll/replace-device.ts';
 import { renewSignIn, signOut } from '../enroll/sign-in.ts';
 import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
@@ -84,13 +86,23 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     removeDevice: async ({ caller, params }) => await removeDevice(ctx, caller, params.id),
     inviteDevice: async ({ caller, body }) => await inviteDevice(ctx, caller, body),
 
+    replaceDevice: async ({ caller, params, body }) =>
+      await replaceDevice(ctx, caller, { device: params.id, body }),
+
+    listEnrollments: async ({ query }) => await listEnrollments(ctx, query),
+    revokeEnrollment: async ({ caller, params }) => await revokeEnrollment(ctx, caller, params.id),
+
     listServices: async ({ caller, query }) => await listServices(ctx, caller, query),
     addService: async ({ caller, body }) => await addService(ctx, caller, body),
     removeService: async ({ caller, params }) => await removeService(ctx, caller, params.id),
 
     listIdentities: async ({ query }) => await listIdentities(ctx, query),
     showIdentity: async ({ params }) => await viewIdentity(ctx, await requireIdentity(ctx, params.id)),
-    removeIdentity: async ({ caller, params }) => await removeIdentity(ctx, caller, params.id),
+    removeIdentity: async ({ caller, params, query }) =>
+      await removeIdentity(ctx, caller, params.id, {
+        newOwner: query.newOwner,
+        lockOwned: query.lockOwned === 'true',
+      }),
     invitePerson: async ({ caller, body }) => await invitePerson(ctx, caller, body),
     grantRole: async ({ caller, body }) => await grantRole(ctx, caller, body),
     revokeRole: async ({ caller, body }) => await revokeRole(ctx, caller, body),

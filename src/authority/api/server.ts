@@ -54,8 +54,17 @@ const certificate = { type: 'mutualTLS' } as unknown as {
 const forgetAnswersEveryMs = 60 * 60_000;
 
 /** How an answer is kept for a retry; routes that have their own way to be retried keep nothing. */
-const secretAnswers: ReadonlySet<string> = new Set<RouteName>(['inviteDevice', 'invitePerson']);
-const ownRetry: ReadonlySet<string> = new Set<RouteName>(['redeem', 'deviceRenew', 'deviceReceipt']);
+const secretAnswers: ReadonlySet<string> = new Set<RouteName>([
+  'inviteDevice',
+  'invitePerson',
+  'replaceDevice',
+]);
+const ownRetry: ReadonlySet<string> = new Set<RouteName>([
+  'redeem',
+  'deviceRenew',
+  'deviceReceipt',
+  'awaitDevice',
+]);
 
 export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}): Promise<Api> {
   const connections = new Connections();

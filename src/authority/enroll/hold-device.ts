@@ -4,7 +4,7 @@
 // INVARIANT: once the hold is on the record no session is live: what was live is cut before, what came up
 // meanwhile is cut after, and what opens later reads the record (open-session.ts, authorize-channel.ts).
 
-import { describeHold, type Device, type HoldReason } from '../../core/device.ts';
+import { barsLinks, describeHold, type Device, type HoldReason } from '../../core/device.ts';
 import type { EventActor, EventDraft } from '../../core/event.ts';
 import type { DeviceId } from '../../core/ids.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -50,7 +50,7 @@ function cutAll(ctx: AuthorityContext, { device, why }: HoldOrder): readonly Liv
     ctx.sessions.matching((subject) => subject.device === device),
     'lock',
   );
-  if (why === 'clone') ctx.gates.closeLinkOf(device, 'lock');
+  if (barsLinks(why)) ctx.gates.closeLinkOf(device, 'lock');
   return cut;
 }
 

@@ -5,7 +5,9 @@ import type { Invited } from '../../api/enrollments.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventActor } from '../../core/event.ts';
 import { newId } from '../../core/ids.ts';
-import type { Enrollment, Identity, Role } from '../../core/identity.ts';
+import type { Fleet } from '../../core/fleet.ts';
+import { usesLeft, type Enrollment, type Identity, type Role } from '../../core/identity.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { eachRecord } from '../admin/each-record.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Change } from '../store/store.ts';
@@ -20,7 +22,9 @@ export interface WantedInvite {
   readonly by: EventActor;
   readonly createdBy: Enrollment['createdBy'];
   readonly lifeMs: number;
-  readonly extra: Partial<Pick<Enrollment, 'owner' | 'labels' | 'purpose' | 'roles' | 'identity'>>;
+  readonly extra: Partial<
+    Pick<Enrollment, 'owner' | 'labels' | 'purpose' | 'roles' | 'identity' | 'fleet' | 'replaces'>
+  >;
 }
 
 export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): Promise<Invited> {
@@ -54,6 +58,8 @@ export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): P
           ...(enrollment.owner === undefined ? {} : { owner: enrollment.owner }),
           ...(enrollment.labels === undefined ? {} : { labels: enrollment.labels }),
           ...(enrollment.roles === undefined ? {} : { roles: enrollment.roles }),
+          ...(enrollment.fleet === undefined ? {} : fleetFacts(enrollment.fleet)),
+          ...(enrollment.replaces === undefined ? {} : { replaces: enrollment.replaces }),
         },
       },
     ],
@@ -66,12 +72,17 @@ export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): P
   };
 }
 
+function fleetFacts({ count, accept }: Fleet): JsonObject {
+  return { count, accept: accept === undefined ? 'nobody' : accept === 'all' ? 'all' : [...accept] };
+}
+
 /** Older invites for the same name, and what is used up or expired anyway. */
 async function replaced(ctx: AuthorityContext, by: Enrollment): Promise<readonly Change[]> {
   const changes: Change[] = [];
   for await (const { value } of eachRecord(ctx.store, 'enrollment')) {
-    const isOver = value.usedAt !== undefined || value.expiresAt <= by.createdAt;
-    const isSame = value.kind === by.kind && value.name === by.name;
+    const isOver = usesLeft(value) === 0 || value.expiresAt <= by.createdAt;
+    // Two sites may well number their devices alike: a token for many stands until it is revoked.
+    const isSame = by.fleet === undefined && value.kind === by.kind && value.name === by.name;
     // Whatever became of it meanwhile: another invite may be removing it at this moment.
     if (isOver || isSame) changes.push({ delete: 'enrollment', id: value.id });
     if (changes.length === removedAtOnce) break;

@@ -9,7 +9,7 @@ import type { Redeemed } from '../../api/enrollments.ts';
 import type { Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventActor, EventDraft } from '../../core/event.ts';
-import type { Enrollment, Identity } from '../../core/identity.ts';
+import { usesLeft, type Enrollment, type Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { Refusals } from '../api/refusals.ts';
@@ -78,10 +78,10 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
   const enrollment = stored.value;
   await requireInviter(ctx, enrollment);
   if (await isKeyKnown(ctx, key.spki)) throw new TokenFault('the key is enrolled already', 'conflict');
-  const holding = await newHolder(ctx, enrollment, key);
+  const holding = await newHolder(ctx, { enrollment, key, sourceIp: request.sourceIp });
 
   const { answer, issued } = holding;
-  const used: Enrollment = { ...enrollment, usedAt: ctx.clock.now(), usedBy: answer.id };
+  const used: Enrollment = { ...holding.used, usedAt: ctx.clock.now(), usedBy: answer.id };
   await commitOnce(ctx, {
     changes: [
       { put: 'enrollment', value: used, rev: stored.rev },
@@ -90,6 +90,7 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
     ],
     events: [redeemedEvent(used, holding, request.sourceIp), ...holding.events, issuedEvent(holding)],
   });
+  await holding.afterwards?.();
   return {
     ...answer,
     certificate: issued.chainPem,
@@ -107,7 +108,7 @@ async function findEnrollment(ctx: AuthorityContext, token: string): Promise<Sto
   if (hash === undefined) throw new TokenFault('not a token');
   const stored = await ctx.store.find('enrollment', { tokenHash: hash });
   if (stored === undefined) throw new TokenFault('unknown');
-  if (stored.value.usedAt !== undefined) throw new TokenFault(`${stored.value.id} was used already`);
+  if (usesLeft(stored.value) === 0) throw new TokenFault(`${stored.value.id} was used already`);
   if (stored.value.expiresAt <= ctx.clock.now()) throw new TokenFault(`${stored.value.id} has expired`);
   return stored;
 }
@@ -142,7 +143,7 @@ function redeemedEvent(enrollment: Enrollment, { answer, issued }: Holding, sour
     actor: { kind: answer.kind, id: answer.id },
     outcome: 'success',
     ...subject(issued),
-    body: { enrollment: enrollment.id, name: enrollment.name, invitedBy: enrollment.createdBy, sourceIp },
+    body: { enrollment: enrollment.id, name: answer.name, invitedBy: enrollment.createdBy, sourceIp },
   };
 }
 

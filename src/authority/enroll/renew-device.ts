@@ -9,7 +9,7 @@
 
 import { createPublicKey } from 'node:crypto';
 import type { Renewed } from '../../api/enrollments.ts';
-import { describeHold, type Device, type HoldReason } from '../../core/device.ts';
+import { describeHold, isBarred, type Device, type Hold, type HoldReason } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
@@ -66,10 +66,10 @@ interface Asked {
 /** The answer that this request had already; undefined where it is the next one in turn. */
 async function answerBefore(ctx: AuthorityContext, asked: Asked): Promise<Renewed | undefined> {
   const { device, renewal, terms } = asked;
-  const { renewal: state, hold } = device;
-  if (hold?.why === 'clone') {
-    await noteRefused(ctx, asked, 'in quarantine');
-    throw heldAsCopy(device);
+  const { renewal: state } = device;
+  if (isBarred(device)) {
+    await noteRefused(ctx, asked, device.hold.why);
+    throw barred(device);
   }
   if (sha256(terms.request) === state.lastRequestHash && state.lastAnswer !== undefined) {
     return JSON.parse(state.lastAnswer) as Renewed;
@@ -227,11 +227,11 @@ async function quarantine(ctx: AuthorityContext, asked: Asked): Promise<Sallypor
       },
     ],
   });
-  return heldAsCopy(device);
+  return barred({ ...device, hold: { why: 'clone', since: ctx.clock.now() } });
 }
 
-function heldAsCopy({ name }: Device): SallyportError {
-  return new SallyportError('not_accepted', `"${name}" ${describeHold({ why: 'clone', since: 0 })}`, {
+function barred({ name, hold }: Device & { readonly hold: Hold }): SallyportError {
+  return new SallyportError('not_accepted', `"${name}" ${describeHold(hold)}`, {
     next: `an administrator looks into it, then: sallyport devices accept ${name}, or the device joins again`,
   });
 }

@@ -3,12 +3,12 @@
 // with what makes the link worth something: the signed welcome and a first lease.
 
 import { X509Certificate } from 'node:crypto';
-import { describeHold, type Device, type Hold } from '../../core/device.ts';
+import { describeHold, isBarred, type Device, type LinkEnd } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId, type DeviceId } from '../../core/ids.ts';
 import { printable } from '../../core/printable.ts';
-import type { LinkAccepted, LinkBody, LinkClosedBody, LinkEnd } from '../../wire/control.ts';
+import type { LinkAccepted, LinkBody, LinkClosedBody } from '../../wire/control.ts';
 import { signStatement } from '../../wire/signed.ts';
 import { peerOf } from '../../wire/tls-peer.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -152,11 +152,6 @@ async function takeOver(ctx: AuthorityContext, link: LiveLink): Promise<void> {
   throw new SallyportError('not_accepted', `"${link.deviceName}" ${describeHold(device.hold)}`);
 }
 
-/** Of two copies neither may be reached, nor take the link from the other. */
-function isBarred(device: Device): device is Device & { readonly hold: Hold } {
-  return device.hold?.why === 'clone';
-}
-
 export async function linkClosed(ctx: AuthorityContext, gate: string, body: LinkClosedBody): Promise<void> {
   const id = parseId('lnk', body.link);
   const link = id === undefined ? undefined : ctx.gates.link(id);
@@ -180,7 +175,7 @@ async function endLink(ctx: AuthorityContext, link: LiveLink, reason: LinkEnd): 
     body: { name: link.deviceName, linkEpoch: link.linkEpoch, upMs: ctx.clock.now() - link.linkedAt },
   };
   const device = await updateRecord(ctx.store, { kind: 'device', id: link.device }, (value) => ({
-    value: { ...value, lastSeenAt: ctx.clock.now() },
+    value: { ...value, lastSeenAt: ctx.clock.now(), lastLinkEnd: reason },
     events: [event],
   }));
   if (device === undefined) await ctx.store.commit({ changes: [], events: [event] });

@@ -3,7 +3,8 @@
 //
 // INVARIANT: a device has at most one live link, the one with the highest linkEpoch.
 
-import type { LinkEnd, Order } from '../../wire/control.ts';
+import type { LinkEnd } from '../../core/device.ts';
+import type { Order } from '../../wire/control.ts';
 import type { DeviceId, LinkId, SessionId } from '../../core/ids.ts';
 
 export interface LiveLink {

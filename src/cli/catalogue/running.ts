@@ -100,7 +100,8 @@ export const running: readonly CommandSpec[] = [
     summary: 'enroll this machine as a device',
     args: [{ name: 'address' }],
     flags: [
-      { name: 'token', value: 'TOKEN', required: true, summary: 'the one-time token of "devices invite"' },
+      { name: 'token', value: 'TOKEN', summary: 'the token of "devices invite"' },
+      { name: 'token-file', value: 'FILE', summary: 'a file that holds it', completes: 'file' },
       state,
       ...proxyFlags,
     ],
@@ -124,6 +125,7 @@ export const running: readonly CommandSpec[] = [
         summary: "the owner's rules (default agent.yaml in the state directory)",
         completes: 'file',
       },
+      { name: 'moved', summary: 'the state directory came from another machine, and that is right' },
     ],
     examples: ['sallyport agent run', 'sallyport agent run --config /etc/sallyport/agent.yaml'],
     load: () => import('../commands/agent/run.ts'),

@@ -11,6 +11,7 @@ import { ownVersion } from '../version.ts';
 export interface AgentRunOptions extends CommonOptions {
   readonly state?: string;
   readonly config?: string;
+  readonly moved?: boolean;
 }
 
 export async function run(options: AgentRunOptions): Promise<number> {
@@ -33,6 +34,7 @@ export async function run(options: AgentRunOptions): Promise<number> {
     await runAgent({
       state: options.state === undefined ? undefined : resolve(options.state),
       config: options.config === undefined ? undefined : resolve(options.config),
+      isMoved: options.moved === true,
       env: process.env,
       version: ownVersion(),
       onReload: (run) => {

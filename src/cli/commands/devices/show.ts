@@ -27,6 +27,7 @@ export async function run(options: CommonOptions & { readonly device: string }):
     ['purpose', device.purpose],
     ['labels', labelText(device.labels)],
     ['linked since', localTime(device.linkedAt)],
+    ['offline because', device.offlineBecause],
     ['last seen', localTime(device.lastSeenAt) ?? 'never'],
     ['agent', device.agentVersion],
     ['certificate ends', localTimeAndDistance(device.certificateNotAfter, now)],

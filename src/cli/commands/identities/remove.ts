@@ -9,6 +9,8 @@ import { loadSignIn } from '../../profile.ts';
 
 interface Options extends CommonOptions {
   readonly identity: string;
+  readonly newOwner?: string;
+  readonly lockOwned?: boolean;
   readonly yes?: boolean;
 }
 
@@ -16,7 +18,13 @@ export async function run(options: Options): Promise<number> {
   const me = loadSignIn(options, Date.now());
   const name = printable(options.identity);
   await confirm(`remove the identity "${name}", and end its sessions?`, options);
-  const done = await call(me, 'DELETE /v1/identities/:id', { params: { id: options.identity } });
+  const done = await call(me, 'DELETE /v1/identities/:id', {
+    params: { id: options.identity },
+    query: {
+      ...(options.newOwner === undefined ? {} : { newOwner: options.newOwner }),
+      ...(options.lockOwned === true ? { lockOwned: 'true' } : {}),
+    },
+  });
   if (options.json === true) printJson(done);
   else print(`the identity "${name}" is removed`);
   return 0;
