@@ -66,7 +66,7 @@ export const lockBody = z.strictObject({
 });
 export const lockView = z.object({
   id: z.string(),
-  kind: z.enum(['identity', 'device', 'service', 'session']),
+  kind: z.enum(['identity', 'device', 'service', 'session', 'all_sessions']),
   subject: named,
   reason: z.string(),
   createdBy: named,

@@ -18,6 +18,7 @@ import { serveControl } from './gates/control-server.ts';
 import { GateBook } from './gates/gate-book.ts';
 import { keepKeysFresh } from './keep-keys-fresh.ts';
 import { openLocalDoor } from './local-door.ts';
+import { localOrders } from './local-orders.ts';
 import { loadOrCreateAuthorityKeys, type Authorities } from './pki/authority-keys.ts';
 import { loadPolicies } from './policy-files.ts';
 import { PolicyPoint } from './policy/policy-point.ts';
@@ -134,7 +135,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     const invite = await createFirstInvite(ctx);
     const control = await serveControl(ctx, join(options.runDir, 'control.sock'), { mode: socketMode });
     closers.push(async () => await control.close());
-    const local = await openLocalDoor(ctx, join(options.localDir ?? options.runDir, 'local.sock'));
+    const localSocket = join(options.localDir ?? options.runDir, 'local.sock');
+    const local = await openLocalDoor(ctx, localSocket, localOrders(ctx, dir));
     closers.push(async () => await local.close());
     closers.push(async () => {
       await store.commit({

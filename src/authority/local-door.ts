@@ -1,21 +1,27 @@
 // The door for whoever sits at the broker's machine as its own user: a unix socket, mode 0600, one line of
-// JSON each way. It exists for the day when no administrator can sign in any more, and for the first one
-// of a broker that runs as a service, which has nobody to print an invite to.
+// JSON each way. It exists for the day when no administrator can sign in any more, for the first one of a broker
+// that runs as a service, which has nobody to print an invite to, and for what is done to the broker itself.
 
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { SallyportError, toProblem } from '../core/errors.ts';
-import { parseJsonObject } from '../core/json.ts';
+import { parseJsonObject, type JsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { AuthorityContext } from './context.ts';
-import { createLocalInvite } from './enroll/first-invite.ts';
 
 export interface LocalDoor {
   close(): Promise<void>;
 }
 
+/** By what a request says in `do`: its answer, to be JSON. */
+export type LocalOrders = Readonly<Record<string, (request: JsonObject) => Promise<object>>>;
+
 /** Request: {"do":"invite","name":"ana"}. Answer: {"invite":"sp1.h.…"} or a problem object. */
-export async function openLocalDoor(ctx: AuthorityContext, socketPath: string): Promise<LocalDoor> {
+export async function openLocalDoor(
+  ctx: AuthorityContext,
+  socketPath: string,
+  orders: LocalOrders,
+): Promise<LocalDoor> {
   await rm(socketPath, { force: true });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -24,7 +30,7 @@ export async function openLocalDoor(ctx: AuthorityContext, socketPath: string): 
     socket.on('error', () => socket.destroy());
     socket.setTimeout(limits.controlRequestTimeoutMs, () => socket.destroy());
     readLine(socket, (line) => {
-      answer(ctx, line)
+      answer(orders, line)
         .catch((error: unknown) => {
           const problem = toProblem(error);
           if (problem.code === 'internal')
@@ -63,10 +69,11 @@ function readLine(socket: Socket, take: (line: string) => void): void {
   socket.on('data', read);
 }
 
-async function answer(ctx: AuthorityContext, line: string): Promise<object> {
+async function answer(orders: LocalOrders, line: string): Promise<object> {
   const request = parseJsonObject(line);
-  const name = request?.['name'];
-  if (request?.['do'] !== 'invite' || typeof name !== 'string')
+  const name = request?.['do'];
+  const order = typeof name === 'string' && Object.hasOwn(orders, name) ? orders[name] : undefined;
+  if (request === undefined || order === undefined)
     throw new SallyportError('invalid', 'this is not a request that the local door knows');
-  return { invite: await createLocalInvite(ctx, { name }) };
+  return await order(request as JsonObject);
 }

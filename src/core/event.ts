@@ -21,6 +21,8 @@ import type { JsonObject } from './json.ts';
 export const eventTypes = [
   'broker.started',
   'broker.stopped',
+  'broker.backed_up',
+  'broker.restored',
   'ca.created',
   'keyset.signed',
   'gate.connected',

@@ -211,6 +211,8 @@ export const limits = {
 
   /** Store and log. */
   commitQueueMax: 10_000,
+  /** A copy or a check of the whole store. */
+  snapshotMaxMs: 30 * 60_000,
   /** Records that the embedded store keeps in memory as they are on the disk. */
   rowsKept: 4_096,
   /** Sessions and devices are shorter; a policy of a megabyte is not read for every channel. */

@@ -7,7 +7,9 @@ export type LockSelector =
   | { readonly kind: 'identity'; readonly id: IdentityId }
   | { readonly kind: 'device'; readonly id: DeviceId }
   | { readonly kind: 'service'; readonly id: ServiceId }
-  | { readonly kind: 'session'; readonly id: SessionId };
+  | { readonly kind: 'session'; readonly id: SessionId }
+  /** Every session, present and future; links and sign-ins stay: how a restored broker begins. */
+  | { readonly kind: 'all_sessions'; readonly id: '*' };
 
 export interface Lock {
   readonly id: LockId;
@@ -39,6 +41,8 @@ export function lockMatches(lock: Lock, subject: LockSubject, now: number): bool
       return lock.selector.id === subject.service;
     case 'session':
       return lock.selector.id === subject.session;
+    case 'all_sessions':
+      return subject.identity !== undefined && subject.device !== undefined;
     default:
       return lock.selector satisfies never;
   }

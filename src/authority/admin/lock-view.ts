@@ -28,6 +28,8 @@ async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promi
       return (await ctx.store.get('session', selector.id))?.value.target ?? removedName;
     case 'service':
       return selector.id;
+    case 'all_sessions':
+      return 'every session';
     default:
       return selector satisfies never;
   }

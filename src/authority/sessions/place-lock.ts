@@ -91,7 +91,9 @@ function created(lock: Lock, by: EventActor, sessionsCut: number): EventDraft {
         ? { device: lock.selector.id }
         : lock.selector.kind === 'session'
           ? { session: lock.selector.id }
-          : { service: lock.selector.id };
+          : lock.selector.kind === 'service'
+            ? { service: lock.selector.id }
+            : {};
   return {
     type: 'lock.created',
     actor: by,

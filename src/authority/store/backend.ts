@@ -54,5 +54,7 @@ export interface Backend {
   event(id: string): Promise<Leaf | undefined>;
   leaves(fromSeq: number, limit: number): Promise<readonly Leaf[]>;
   head(): LogHead;
+  /** A whole copy in a new file, while writes go on. */
+  snapshot(path: string): Promise<void>;
   close(): Promise<void>;
 }

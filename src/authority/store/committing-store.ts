@@ -125,6 +125,17 @@ class CommittingStore implements Store {
     return Promise.resolve({ size, chainHash });
   }
 
+  async snapshot(path: string): Promise<{ readonly size: number; readonly chainHash: string }> {
+    if (!this.#held.isEmpty) throw new StoreUnavailable('cuts are held that the log does not have yet');
+    const head = await this.head();
+    try {
+      await this.#backend.snapshot(path);
+    } catch (error) {
+      throw unavailable(error);
+    }
+    return head;
+  }
+
   onEvents(listener: Listener): () => void {
     // Wrapped, so that the same function may listen twice.
     const own: Listener = (events) => listener(events);

@@ -104,6 +104,10 @@ export class MemoryBackend implements Backend {
     return this.#head;
   }
 
+  snapshot(): Promise<void> {
+    return Promise.reject(new StoreUnavailable('a store in memory has nothing to copy'));
+  }
+
   close(): Promise<void> {
     this.#isClosed = true;
     return Promise.resolve();

@@ -1,7 +1,7 @@
 // The backend on SQLite: one transaction, hence one fsync, for each batch; a savepoint for each commit in
 // it. The queries are Kysely's; only the leaf insert is a prepared statement of its own.
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { backup, type DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { CompiledQuery, Kysely, type Transaction } from 'kysely';
 import { limits } from '../../core/limits.ts';
 import { Newest } from '../../core/newest.ts';
@@ -41,6 +41,9 @@ export async function openSqliteBackend(options: SqliteBackendOptions): Promise<
   await migrate(db, { name: options.name });
   return new SqliteBackend(db, options, await selectHead(db));
 }
+
+/** Of a snapshot: 1 MiB of pages. */
+const pagesPerStep = 256;
 
 const savepoint = CompiledQuery.raw('savepoint one');
 const release = CompiledQuery.raw('release one');
@@ -126,6 +129,12 @@ class SqliteBackend implements Backend {
 
   head(): LogHead {
     return this.#head;
+  }
+
+  /** In steps between which other work goes on; what is written meanwhile is in the copy too. */
+  async snapshot(path: string): Promise<void> {
+    this.#assertOpen();
+    await backup(this.#options.database, path, { rate: pagesPerStep });
   }
 
   async close(): Promise<void> {

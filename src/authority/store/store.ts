@@ -165,6 +165,12 @@ export interface Store {
    */
   onEvents(listener: (events: readonly AuditEvent[]) => void): () => void;
 
+  /**
+   * Writes a whole and consistent copy of everything into a new file, while the store goes on. Resolves with a
+   * head that the copy has at least. Rejects with StoreUnavailable, also while the reserve holds anything.
+   */
+  snapshot(path: string): Promise<{ readonly size: number; readonly chainHash: string }>;
+
   /** Writes what is queued, closes the files. Idempotent. */
   close(): Promise<void>;
 }

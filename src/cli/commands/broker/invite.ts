@@ -2,12 +2,10 @@
 // person who is already known, the way back in when every administrator's sign-in ran out; and the first
 // administrator of a broker that runs as a service, and so printed no invite.
 
-import { connect } from 'node:net';
-import { join, resolve } from 'node:path';
-import { fromProblem, SallyportError } from '../../../core/errors.ts';
-import { parseJsonObject } from '../../../core/json.ts';
-import { limits } from '../../../core/limits.ts';
+import { resolve } from 'node:path';
+import { SallyportError } from '../../../core/errors.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
+import { askLocal } from '../../broker/ask-local.ts';
 import { loadConfig } from '../../broker/load-config.ts';
 import { print, printJson } from '../../output.ts';
 import { defaultDataDir } from './run.ts';
@@ -20,34 +18,10 @@ export interface BrokerInviteOptions extends CommonOptions {
 export async function run(options: BrokerInviteOptions): Promise<number> {
   const dataDir = resolve(options.data ?? defaultDataDir());
   const config = await loadConfig(dataDir, {});
-  const reply = parseJsonObject(await ask(dataDir, { do: 'invite', name: options.name }));
-  const problem = fromProblem(reply);
-  if (problem !== undefined) throw problem;
-  const invite = reply?.['invite'];
+  const { invite } = await askLocal(dataDir, { do: 'invite', name: options.name });
   if (typeof invite !== 'string') throw new SallyportError('internal', 'the broker gave no invite');
   const line = `sallyport login ${config.address} --invite ${invite}`;
   if (options.json === true) printJson({ name: options.name, token: invite, line });
   else print(`for "${options.name}", once, within the hour:\n\n  ${line}`);
   return 0;
-}
-
-async function ask(dataDir: string, request: object): Promise<string> {
-  const path = join(dataDir, 'run', 'local.sock');
-  return await new Promise((answer, reject) => {
-    const socket = connect(path, () => socket.write(`${JSON.stringify(request)}\n`));
-    let text = '';
-    socket.setTimeout(limits.controlRequestTimeoutMs, () => socket.destroy(new Error('no answer')));
-    socket.on('data', (chunk) => {
-      text += chunk.toString('utf8');
-    });
-    socket.on('end', () => answer(text));
-    socket.on('error', (cause) => {
-      reject(
-        new SallyportError('unavailable', `no broker answers on "${path}"`, {
-          next: "run this on the broker's machine, as the user that runs it or as root, with the same --data, while it runs",
-          cause,
-        }),
-      );
-    });
-  });
 }
