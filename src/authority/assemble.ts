@@ -19,7 +19,7 @@ import { GateBook } from './gates/gate-book.ts';
 import { keepKeysFresh } from './keep-keys-fresh.ts';
 import { openLocalDoor } from './local-door.ts';
 import { localOrders } from './local-orders.ts';
-import { loadOrCreateAuthorityKeys, type Authorities } from './pki/authority-keys.ts';
+import { loadOrCreateAuthorityKeys, rotateIssuingCa, type Authorities } from './pki/authority-keys.ts';
 import { loadPolicies } from './policy-files.ts';
 import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
@@ -119,24 +119,33 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     const socketMode = options.isGateApart === true ? 0o660 : 0o600;
     const listener = await listenApi(api, { runDir: options.runDir, socketMode, ctx });
     closers.push(async () => await listener.close());
-    closers.push(
-      await keepKeysFresh(ctx, {
-        dir: keyOptions.dir,
-        names:
-          isIP(config.name) === 0
-            ? { dnsNames: [config.name], ipAddresses: [] }
-            : { dnsNames: [], ipAddresses: [config.name] },
-        renewKeys: async () => {
-          pki = await loadOrCreateAuthorityKeys(keyOptions);
-        },
-        onIdentity: (identity) => listener.setIdentity(identity),
-      }),
-    );
+    const keys = await keepKeysFresh(ctx, {
+      dir: keyOptions.dir,
+      names:
+        isIP(config.name) === 0
+          ? { dnsNames: [config.name], ipAddresses: [] }
+          : { dnsNames: [], ipAddresses: [config.name] },
+      renewKeys: async () => {
+        pki = await loadOrCreateAuthorityKeys(keyOptions);
+      },
+      onIdentity: (identity) => listener.setIdentity(identity),
+    });
+    closers.push(() => keys.stop());
     const invite = await createFirstInvite(ctx);
     const control = await serveControl(ctx, join(options.runDir, 'control.sock'), { mode: socketMode });
     closers.push(async () => await control.close());
     const localSocket = join(options.localDir ?? options.runDir, 'local.sock');
-    const local = await openLocalDoor(ctx, localSocket, localOrders(ctx, dir));
+    const local = await openLocalDoor(
+      ctx,
+      localSocket,
+      localOrders(ctx, {
+        dir,
+        rotateIssuing: async () => {
+          await rotateIssuingCa(keyOptions);
+          await keys.refresh();
+        },
+      }),
+    );
     closers.push(async () => await local.close());
     closers.push(async () => {
       await store.commit({

@@ -14,8 +14,14 @@ export interface KeyRoutine {
 /** A timer holds at most 2^31 ms, and a clock that jumped is noticed within the hour. */
 const lookEveryMs = 60 * 60_000;
 
-/** Hands over the first identity before it resolves. Returns the stop. */
-export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine): Promise<() => void> {
+export interface KeyWatch {
+  /** After the keys were changed: its own identity follows at once. */
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+/** Hands over the first identity before it resolves. */
+export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine): Promise<KeyWatch> {
   let current = await identity(ctx, routine);
   routine.onIdentity(current);
   let timer = ctx.clock.setTimer(lookEveryMs, look);
@@ -29,11 +35,19 @@ export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine):
   async function renew(): Promise<void> {
     await routine.renewKeys();
     for (const warning of ctx.pki.warnings) ctx.log.warn({}, warning);
-    if (ctx.clock.now() < current.renewAt) return;
+    if (ctx.clock.now() >= current.renewAt) await follow();
+  }
+  async function follow(): Promise<void> {
     current = await identity(ctx, routine);
     routine.onIdentity(current);
   }
-  return () => timer.cancel();
+  return {
+    async refresh() {
+      await routine.renewKeys();
+      await follow();
+    },
+    stop: () => timer.cancel(),
+  };
 }
 
 async function identity(ctx: AuthorityContext, routine: KeyRoutine): Promise<ServerIdentity> {

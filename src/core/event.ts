@@ -24,6 +24,7 @@ export const eventTypes = [
   'broker.backed_up',
   'broker.restored',
   'ca.created',
+  'ca.rotated',
   'keyset.signed',
   'gate.connected',
   'gate.disconnected',

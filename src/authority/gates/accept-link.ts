@@ -80,7 +80,7 @@ async function gather(ctx: AuthorityContext, gate: string, body: LinkBody): Prom
       code: 'unauthenticated',
       message: `the device certificate is not usable: ${peer}`,
     });
-  if (!isIssuedBy(leaf, ctx.pki.issuingCa.certificate))
+  if (!ctx.pki.acceptedIssuers.some((issuer) => isIssuedBy(leaf, issuer)))
     throw await refuse(ctx, {
       gate,
       body,

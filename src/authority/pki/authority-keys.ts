@@ -19,6 +19,7 @@ import { keyId, type Signer } from '../../wire/signed.ts';
 import { authority, createIssuingCa, createRoot, type CertificateAuthority } from './ca.ts';
 import { KeyFiles, type SignerName } from './key-files.ts';
 import { keysetKey, sameKeys, signKeyset } from './keyset.ts';
+import { finishRotation, readRetired, rootIsAway, rotateIssuing } from './rotate-issuing.ts';
 
 export interface AuthorityKeysOptions {
   /** Of these keys alone. */
@@ -37,6 +38,8 @@ export interface Authorities {
   /** SHA-256 of the root's DER, base64url: carried by invites and tokens. */
   readonly rootFingerprint: string;
   readonly issuingCa: CertificateAuthority;
+  /** This one, and those whose certificates may still be shown. */
+  readonly acceptedIssuers: readonly X509Certificate[];
   readonly passSigner: Signer;
   readonly checkpointSigner: Signer;
   readonly assertionSigner: Signer;
@@ -77,6 +80,7 @@ export async function loadOrCreateAuthorityKeys(options: AuthorityKeysOptions): 
   const statement = (await files.readText('keyset.txt'))?.trim();
   const root = await findRoot(work, statement !== undefined);
   const known = statement === undefined ? undefined : readStatement(work, statement, root);
+  await finishRotation(files, known?.keyset);
   const issuingCa = await findIssuingCa(work, root, known);
   const signers = {
     pass: await findSigner(work, 'pass', known),
@@ -99,6 +103,12 @@ export async function loadOrCreateAuthorityKeys(options: AuthorityKeysOptions): 
     rootPem: root.pem,
     rootFingerprint: certificateFingerprint(root.certificate),
     issuingCa,
+    acceptedIssuers: [
+      issuingCa.certificate,
+      ...(await readRetired(files))
+        .filter(({ until }) => until > work.now)
+        .map(({ certificate }) => certificate),
+    ],
     passSigner: signers.pass,
     checkpointSigner: signers.checkpoint,
     assertionSigner: signers.assertion,
@@ -107,6 +117,17 @@ export async function loadOrCreateAuthorityKeys(options: AuthorityKeysOptions): 
     made: work.made,
     warnings: work.warnings,
   };
+}
+
+/** A new issuing CA, and a keyset that names it; loadOrCreateAuthorityKeys then finds both. */
+export async function rotateIssuingCa(options: AuthorityKeysOptions): Promise<void> {
+  const { issuingCa, keyset } = await loadOrCreateAuthorityKeys(options);
+  const { dir, clock, random } = options;
+  const files = new KeyFiles(dir);
+  const work: Work = { ...options, files, now: clock.now(), made: [], warnings: [] };
+  const { signing } = await findRoot(work, true);
+  if (signing === undefined) throw rootIsAway(dir);
+  await rotateIssuing({ files, clock, random, root: signing, old: issuingCa, keyset });
 }
 
 async function findRoot(work: Work, hasKeyset: boolean): Promise<Root> {

@@ -91,6 +91,15 @@ export const running: readonly CommandSpec[] = [
     load: () => import('../commands/broker/check.ts'),
   },
   {
+    path: 'broker rotate',
+    summary: 'another issuing CA, while links and sessions stay',
+    args: [{ name: 'what', completes: ['issuing'] }],
+    flags: [{ name: 'data', value: 'DIR', summary: 'the data directory', completes: 'file' }],
+    examples: ['sallyport broker rotate issuing --data /var/lib/sallyport'],
+    notes: ['what the one before has signed is accepted for twelve hours more; by then it has ended'],
+    load: () => import('../commands/broker/rotate.ts'),
+  },
+  {
     path: 'broker service',
     summary: 'on Linux with systemd: authority and gate as services of two users, at every boot',
     args: [{ name: 'action', completes: ['install', 'status', 'remove'] }],
