@@ -23,8 +23,16 @@ export const running: readonly CommandSpec[] = [
   {
     path: 'demo',
     summary: 'start a broker and an agent here, and open a governed shell on "the device"',
-    flags: [{ name: 'script', summary: 'play by itself and say what happened' }],
-    examples: ['sallyport demo', 'sallyport demo --script'],
+    flags: [
+      { name: 'script', summary: 'play by itself and say what happened' },
+      {
+        name: 'story',
+        value: 'NAME',
+        summary: 'with --script: another story; "fleet" is one',
+        completes: ['fleet'],
+      },
+    ],
+    examples: ['sallyport demo', 'sallyport demo --script', 'sallyport demo --script --story fleet'],
     load: () => import('../commands/demo.ts'),
   },
   {
@@ -207,6 +215,24 @@ export const running: readonly CommandSpec[] = [
       'exit status 0: all is good, 1: something failed; warnings are good',
     ],
     load: () => import('../commands/agent/preflight.ts'),
+  },
+  {
+    path: 'agent renew',
+    summary: 'renew the certificate of a device whose agent does not run, once',
+    flags: [
+      state,
+      { name: 'moved', summary: 'the state directory came from another machine, and that is right' },
+    ],
+    examples: ['sallyport agent renew', 'sallyport agent renew --state /var/lib/sallyport-agent'],
+    load: () => import('../commands/agent/renew.ts'),
+  },
+  {
+    path: 'agent crowd',
+    isHidden: true,
+    summary: 'many agents in one process; the demo of a fleet starts it',
+    args: [{ name: 'dirs', many: true, completes: 'file' }],
+    examples: [],
+    load: () => import('../commands/agent/crowd.ts'),
   },
   {
     path: 'agent status',

@@ -1,6 +1,9 @@
 // `sallyport demo`: a broker and a device on this machine, and the terminal becomes a governed shell on
 // the device. Without a terminal, or with --script, it plays by itself.
 
+import { SallyportError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { playFleet } from '../demo/fleet/play.ts';
 import { exitOf, start } from '../demo/program.ts';
 import { playScript } from '../demo/script.ts';
 import { demoDevice, setStage } from '../demo/stage.ts';
@@ -8,11 +11,19 @@ import { tellStory } from '../demo/story.ts';
 
 export interface DemoOptions {
   readonly script?: boolean;
+  readonly story?: string;
 }
 
 export async function run(options: DemoOptions): Promise<number> {
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  if (options.story !== undefined) {
+    if (options.story === 'fleet') return await playFleet(say);
+    throw new SallyportError('invalid', `there is no story "${printable(options.story, 40)}"`, {
+      next: 'sallyport demo --script --story fleet',
+    });
+  }
   if (options.script === true || !process.stdin.isTTY || !process.stdout.isTTY) {
-    return await playScript((text) => process.stdout.write(`${text}\n`));
+    return await playScript(say);
   }
   return await playForPerson();
 }

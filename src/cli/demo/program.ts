@@ -13,6 +13,8 @@ export interface Ran {
 export interface Surroundings {
   /** SALLYPORT_HOME of the person who types. */
   readonly home: string;
+  /** What the program has besides. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const outputMaxBytes = 4 * 1024 * 1024;
@@ -25,7 +27,12 @@ export function start(
 ): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
     stdio: [stdio === 'inherit' ? 'inherit' : 'ignore', stdio, stdio],
-    env: { ...process.env, SALLYPORT_HOME: surroundings.home, SALLYPORT_BROKER: undefined },
+    env: {
+      ...process.env,
+      ...surroundings.env,
+      SALLYPORT_HOME: surroundings.home,
+      SALLYPORT_BROKER: undefined,
+    },
   });
 }
 

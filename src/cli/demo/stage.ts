@@ -143,14 +143,14 @@ export function filesOf(folder: string): string {
   return join(folder, 'files');
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = exitOf(child);
   child.kill('SIGTERM');
   await gone;
 }
 
-async function must(running: Promise<Ran>): Promise<Ran> {
+export async function must(running: Promise<Ran>): Promise<Ran> {
   const ran = await running;
   if (ran.status !== 0)
     throw new SallyportError(
@@ -160,13 +160,13 @@ async function must(running: Promise<Ran>): Promise<Ran> {
   return ran;
 }
 
-async function mustJson(running: Promise<Ran>): Promise<Readonly<Record<string, unknown>>> {
+export async function mustJson(running: Promise<Ran>): Promise<Readonly<Record<string, unknown>>> {
   const { stdout } = await must(running);
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
 /** The broker prints the first invite once, on stdout; what it says on stderr is kept for the error. */
-async function readInvite(broker: ChildProcess): Promise<string> {
+export async function readInvite(broker: ChildProcess): Promise<string> {
   let text = '';
   let errors = '';
   return await new Promise((resolve, reject) => {

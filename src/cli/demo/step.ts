@@ -4,10 +4,10 @@ import type { Stage } from './stage.ts';
 
 export type Say = (text: string) => void;
 
-export interface Step {
+export interface Step<S = Stage> {
   readonly title: string;
   /** What was seen, in a few words; throws when it is not what it should be. */
-  readonly play: (stage: Stage) => Promise<string | Skipped>;
+  readonly play: (stage: S) => Promise<string | Skipped>;
 }
 
 /** It cannot be done here, and that is no failure. */
@@ -22,7 +22,7 @@ export interface Played {
 }
 
 /** One after another, also after one that failed. */
-export async function playSteps(steps: readonly Step[], stage: Stage, say: Say): Promise<Played> {
+export async function playSteps<S>(steps: readonly Step<S>[], stage: S, say: Say): Promise<Played> {
   let failed = 0;
   let skipped = 0;
   for (const { title, play } of steps) {

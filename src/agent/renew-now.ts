@@ -1,0 +1,57 @@
+// `agent renew`: one renewal of an agent that does not run, by hand: a device that lay in a drawer is looked at
+// before it is put to work, and who suspects that its key was copied finds out at once.
+
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import { SallyportError } from '../core/errors.ts';
+import type { Environment } from '../link/choose-proxy.ts';
+import { systemClock } from '../platform/clock.ts';
+import { silentLog } from '../platform/log.ts';
+import { systemRandom } from '../platform/random.ts';
+import { keyId } from '../wire/signed.ts';
+import { claimSocket } from './local-socket.ts';
+import { readMachineId, requireMachine } from './machine.ts';
+import { findProxy } from './proxy.ts';
+import { renewOnce } from './renewal.ts';
+import { loadJoined, StateFile } from './state.ts';
+
+export interface RenewedNow {
+  readonly name: string;
+  readonly n: number;
+  /** Unix ms. */
+  readonly notAfter: number;
+}
+
+/** Throws SallyportError: the broker's no, or that an agent runs here and renews by itself. */
+export async function renewNow(
+  dir: string,
+  options: { readonly env: Environment; readonly isMoved: boolean },
+): Promise<RenewedNow> {
+  const { state, key } = await loadJoined(dir);
+  await requireMachine(dir, { id: await readMachineId(), isMoved: options.isMoved });
+  const socket = await claimSocket(dir, () => {
+    throw new SallyportError('unavailable', 'a renewal by hand is under way here', { next: 'try again' });
+  });
+  try {
+    const file = new StateFile(dir, state);
+    const { proxy } = await findProxy(state.address, { dir, env: options.env });
+    const hasEnded = systemClock.now() > new X509Certificate(state.certificate).validToDate.getTime();
+    await renewOnce(
+      {
+        file,
+        key,
+        proxy,
+        signer: { kid: keyId(createPublicKey(key)), privateKey: key },
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
+        now: () => systemClock.now(),
+        signedNow: () => undefined,
+      },
+      hasEnded ? 'recover' : 'renew',
+    );
+    const { name, renewal, certificate } = file.current;
+    return { name, n: renewal.n, notAfter: new X509Certificate(certificate).validToDate.getTime() };
+  } finally {
+    await socket.close();
+  }
+}
