@@ -22,6 +22,7 @@ import { cpSmall } from './rows/cp-small.ts';
 import { echoUnderBulk } from './rows/echo-under-bulk.ts';
 import { execOutDown } from './rows/exec-out-down.ts';
 import { execTrue } from './rows/exec-true.ts';
+import { closeFleet, fleetRows } from './rows/fleet.ts';
 import { httpRps } from './rows/http-rps.ts';
 import { lockRows } from './rows/lock-to-last-byte.ts';
 import { pathRows } from './rows/path.ts';
@@ -40,6 +41,7 @@ const rows: readonly Row[] = [
   cpLarge,
   cpSmall,
   ...lockRows,
+  ...fleetRows,
 ];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {
   bare: (folder) => startBare(folder, userInfo().shell ?? '/bin/sh'),
@@ -84,6 +86,7 @@ async function bench(): Promise<boolean> {
       await writeFile(join(out, 'latest.json'), `${JSON.stringify(json, null, 2)}\n`);
       return failed.length === 0;
     } finally {
+      await closeFleet();
       for (const column of columns.toReversed()) await column.close();
       killEverything();
     }

@@ -13,7 +13,15 @@ export function readPage({ after, limit = limits.apiPageDefault, order = 'id' }:
 }
 
 export function nextCursor(order: RowPage['order'], last: Row): string {
-  const text = order === 'newest' ? `newest:${last.place}` : `id:${last.id}`;
+  return order === 'newest' ? cursor(`newest:${last.place}`) : cursorAfter(last.id);
+}
+
+/** Of the order by ids: whatever comes after this one, whether it is there or not. */
+export function cursorAfter(id: string): string {
+  return cursor(`id:${id}`);
+}
+
+function cursor(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64url');
 }
 
