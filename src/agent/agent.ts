@@ -5,11 +5,12 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { SallyportError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { Environment } from '../link/choose-proxy.ts';
 import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import { keepDialling, type DialState } from '../link/reconnect.ts';
 import type { SessionLimits } from '../link/session-life.ts';
-import { systemClock, type Clock } from '../platform/clock.ts';
+import { systemClock, type Clock, type Timer } from '../platform/clock.ts';
 import { ensurePrivateDir } from '../platform/files.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { systemRandom, type Random } from '../platform/random.ts';
@@ -105,6 +106,7 @@ class Agent {
   #unreported: readonly Omit<Receipt, 'endedAt'>[] = [];
   #isReady = false;
   readonly #teardowns = new Set<Promise<void>>();
+  readonly #retries = new Set<Timer>();
 
   private constructor(parts: AgentParts, options: RunAgentOptions) {
     this.#parts = parts;
@@ -173,6 +175,7 @@ class Agent {
     stop.abort();
     await Promise.all([stopped, renewal.stop()]);
     await Promise.all(this.#teardowns);
+    for (const timer of this.#retries) timer.cancel();
     await receipts.stop();
     await this.#parts.processes.close();
   }
@@ -279,9 +282,19 @@ class Agent {
       await receipts.keep({ ...receipt, endedAt: Math.round(endedAt) });
       await records.remove(receipt.session);
     } catch (error) {
-      // The record stays, so the next start reports this session again.
+      // The record stays, so that the next start reports this session too.
       log.error({ session: receipt.session, error: String(error) }, 'a receipt could not be kept');
+      this.#reportLater(receipt, endedAt);
     }
+  }
+
+  /** The disk may have room again by then. */
+  #reportLater(receipt: Omit<Receipt, 'endedAt'>, endedAt: number): void {
+    const timer = this.#parts.clock.setTimer(limits.receiptRetryMs, () => {
+      this.#retries.delete(timer);
+      void this.#report(receipt, endedAt);
+    });
+    this.#retries.add(timer);
   }
 
   #onDial(state: DialState<AgentLink>): void {
