@@ -37,9 +37,37 @@ test('a peer that answers pings lives for ever', () => {
   const peer = watched(() => true);
   peer.clock.advance(3_600_000);
   assert.equal(peer.deadAt, undefined);
-  assert.equal(peer.pings, 3_600_000 / limits.pingIntervalMs);
+  // Its answer is seen by the next look, a third of the interval later, and puts the next ping off.
+  assert.equal(peer.pings, 3_600_000 / (limits.pingIntervalMs + limits.pingIntervalMs / 3));
   peer.watch.stop();
   assert.equal(peer.clock.pendingTimers, 0);
+});
+
+test('two quiet ends ask one another in turn, and a busy link is asked all the same', () => {
+  const clock = new ManualClock({ bootMs: 0 });
+  const ends = [0, 1].map(() => ({ bytes: 0, pings: 0 }));
+  const isBusy = { value: false };
+  const watches = ends.map((end, at) => {
+    clock.advance(at * 1_300);
+    return watchLiveness({
+      clock,
+      bytesRead: () => (isBusy.value ? (end.bytes += 100_000) : end.bytes),
+      ping() {
+        end.pings += 1;
+        // The ping there, its answer here.
+        for (const one of ends) one.bytes += 39;
+      },
+      onDead: () => assert.fail('it lives'),
+    });
+  });
+  clock.advance(3_600_000);
+  const quiet = ends.reduce((sum, { pings }) => sum + pings, 0);
+  assert.ok(quiet >= 3_600 / 20 && quiet <= 3_600 / 15, `${quiet} in an hour`);
+  isBusy.value = true;
+  clock.advance(3_600_000);
+  const busy = ends.reduce((sum, { pings }) => sum + pings, 0) - quiet;
+  assert.ok(busy >= 2 * 239, `${busy} in an hour`);
+  for (const watch of watches) watch.stop();
 });
 
 test('any received byte counts as life', () => {

@@ -1,6 +1,9 @@
-// Whether the peer still lives (design section 3): a PING every 15 s, dead after 45 s without a byte.
+// Whether the peer still lives (design section 3): a PING after 15 s, dead after 45 s without a byte.
 // Any received byte counts, so a busy link never waits for an answer. A peer that vanished without FIN
 // (a black hole, a NAT that forgot us) is found this way on both sides.
+//
+// On a quiet link the peer's own PING and its answers are heard too, and put ours off: both ends together then
+// send one in 15 s to 20 s, not two. On a busy one PINGs go on, since they measure the path.
 
 import { limits } from '../core/limits.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
@@ -22,6 +25,8 @@ export interface Watch {
   stop(): void;
 }
 
+/** Received between two looks, at most, on a link that carries nothing: a PING or two and their records. */
+const quietBytes = 1_024;
 /** Looks this often per ping: a peer is dead at most 45 s after its last byte, and not before 40 s. */
 const looksPerPing = 3;
 
@@ -33,6 +38,7 @@ export function watchLiveness(options: LivenessOptions): Watch {
   let lookedAt = clock.bootMs();
   let aliveAt = lookedAt;
   let pingedAt = lookedAt;
+  let heardAt = lookedAt;
   let timer: Timer | undefined;
 
   const look = (): void => {
@@ -40,6 +46,7 @@ export function watchLiveness(options: LivenessOptions): Watch {
     const now = clock.bootMs();
     const bytes = bytesRead();
     if (bytes !== seen) {
+      if (bytes - seen <= quietBytes) heardAt = now;
       seen = bytes;
       // The last byte came after the previous look; counting from there errs towards dead in time.
       aliveAt = lookedAt;
@@ -54,7 +61,7 @@ export function watchLiveness(options: LivenessOptions): Watch {
       onDead(now - aliveAt);
       return;
     }
-    if (wereAway || now - pingedAt >= pingIntervalMs) {
+    if (wereAway || now - Math.max(pingedAt, heardAt) >= pingIntervalMs) {
       pingedAt = now;
       ping();
     }
