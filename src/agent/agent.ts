@@ -105,12 +105,17 @@ class Agent {
   /** Sessions of an agent that was killed: torn down, their receipts wait for signed time. */
   #unreported: readonly Omit<Receipt, 'endedAt'>[] = [];
   #isReady = false;
+  /** Where the broker was dialled last. */
+  #address: string;
+  /** Dials in a row that failed. */
+  #misses = 0;
   readonly #teardowns = new Set<Promise<void>>();
   readonly #retries = new Set<Timer>();
 
   private constructor(parts: AgentParts, options: RunAgentOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#address = parts.file.current.address;
   }
 
   static async start({
@@ -139,7 +144,14 @@ class Agent {
       signer,
       clock,
       log,
-      send: (receipt) => sendReceipt(receipt, { file, key, proxy, trueTime: () => agent.#signedNow() }),
+      send: (receipt) =>
+        sendReceipt(receipt, {
+          file,
+          key,
+          proxy,
+          address: agent.#address,
+          trueTime: () => agent.#signedNow(),
+        }),
     });
     const processes = await Processes.open({
       name: await cgroupName(file.dir),
@@ -159,7 +171,19 @@ class Agent {
     log.info({ device: file.current.name, teardown: this.#parts.processes.method }, 'the agent runs');
     const now = (): number => this.#now();
     const signedNow = (): number | undefined => this.#signedNow();
-    const renewal = new RenewalLoop({ file, key, proxy, signer, clock, random, log, now, signedNow });
+    const address = (): string => this.#address;
+    const renewal = new RenewalLoop({
+      address,
+      file,
+      key,
+      proxy,
+      signer,
+      clock,
+      random,
+      log,
+      now,
+      signedNow,
+    });
     const stop = new AbortController();
     const stopped = keepDialling({
       dial: (signal) => this.#dialOnce(signal),
@@ -180,8 +204,14 @@ class Agent {
     await this.#parts.processes.close();
   }
 
+  /** One place after the other, until one answers; a link that was lost is looked for at the first again. */
   async #dialOnce(signal: AbortSignal): Promise<AgentLink> {
+    const { address, addresses = [] } = this.#parts.file.current;
+    const places = [...new Set([address, ...addresses])];
+    this.#address = places[this.#misses % places.length] ?? address;
+    this.#misses += 1;
     const link = await dialLink(this.#linkOptions(), signal);
+    this.#misses = 0;
     // The next link does not wait for processes that will not die, but the end of the agent does.
     this.#teardowns.add(link.tornDown);
     void link.tornDown.finally(() => this.#teardowns.delete(link.tornDown));
@@ -207,6 +237,7 @@ class Agent {
       receiptsWaiting: receipts.waiting,
       owner,
       proxy,
+      address: this.#address,
       clock,
     });
   }
@@ -242,6 +273,7 @@ class Agent {
       file,
       key,
       proxy,
+      address: this.#address,
       signedNow: () => this.#signedNow(),
       agentVersion: version,
       clock,

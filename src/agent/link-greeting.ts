@@ -22,6 +22,8 @@ export interface Welcomed {
   readonly stateEpoch: number;
   readonly keyset: string;
   readonly keysetVersion: number;
+  /** Where the broker may be found, as it says. */
+  readonly addresses: readonly string[];
   /** Finds the keys that passes and leases are signed with. */
   readonly findPassKey: KeyFinder;
   readonly lease: Lease;
@@ -74,6 +76,7 @@ export function checkWelcome(body: string, facts: WelcomeFacts): Welcomed {
     stateEpoch: welcome.stateEpoch,
     keyset: keysetText,
     keysetVersion: keyset.version,
+    addresses: welcome.addresses ?? [],
     findPassKey,
     lease,
   };

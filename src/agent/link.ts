@@ -30,6 +30,8 @@ export interface LinkOptions {
   readonly file: StateFile;
   readonly key: KeyObject;
   readonly proxy: OutboundProxy | undefined;
+  /** Where to dial: one of those where the broker may be found. */
+  readonly address: string;
   /** Signed time of an earlier link, Unix ms, where there was one. */
   readonly signedNow: () => number | undefined;
   readonly agentVersion: string;
@@ -50,8 +52,8 @@ const nonceBytes = 32;
 
 /** One attempt. Resolves with a link that serves; throws SallyportError with words. */
 export async function dialLink(options: LinkOptions, signal: AbortSignal): Promise<AgentLink> {
-  const { file, key, proxy, log } = options;
-  const { address, root, certificate, trustDomain } = file.current;
+  const { file, key, proxy, address, log } = options;
+  const { root, certificate, trustDomain } = file.current;
   const rooted = await dialByRoot({
     address,
     proxy,
@@ -89,7 +91,7 @@ export class AgentLink implements DialledLink {
     this.#options = options;
     this.#undated = undated;
     this.#broker = {
-      ...parseAddress(options.file.current.address),
+      ...parseAddress(options.address),
       // Through a proxy, the other end of the socket is not the broker.
       address: options.proxy === undefined ? socket.remoteAddress : undefined,
     };
@@ -131,10 +133,10 @@ export class AgentLink implements DialledLink {
 
   async #tearDown(): Promise<void> {
     const end = await this.#served.closed;
-    const { clock, log, proxy, file } = this.#options;
+    const { clock, log, proxy, address } = this.#options;
     const livedMs = clock.bootMs() - this.#upAt;
     log.info({ reason: end.reason, livedMs: Math.round(livedMs) }, 'the link ended');
-    this.#fault = linkEndFault({ end, livedMs, proxy: proxy?.name, address: file.current.address });
+    this.#fault = linkEndFault({ end, livedMs, proxy: proxy?.name, address });
     await this.table.close('link_lost');
   }
 
@@ -201,11 +203,13 @@ export class AgentLink implements DialledLink {
       bootMs: clock.bootMs(),
     });
     this.#checkDates(timeAt(welcomed.time, clock.bootMs()));
-    const { stateEpoch, keyset, keysetVersion } = welcomed;
+    const { stateEpoch, keyset, keysetVersion, addresses } = welcomed;
     // On the disk before it counts: what was once refused for being old stays refused after a power cut.
     await file.update((state) =>
-      stateEpoch > state.stateEpoch || keysetVersion > state.keysetVersion
-        ? { ...state, stateEpoch, keyset, keysetVersion }
+      stateEpoch > state.stateEpoch ||
+      keysetVersion > state.keysetVersion ||
+      addresses.join() !== (state.addresses ?? []).join()
+        ? { ...state, stateEpoch, keyset, keysetVersion, addresses }
         : state,
     );
     return welcomed;

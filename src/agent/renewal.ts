@@ -24,6 +24,8 @@ export interface RenewalOptions {
   readonly file: StateFile;
   readonly key: KeyObject;
   readonly proxy?: OutboundProxy | undefined;
+  /** Of the broker; default: as it was joined. */
+  readonly address?: () => string;
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,7 +61,7 @@ export async function renewOnce(options: RenewalOptions, way: RenewalWay = 'rene
   if (pending === undefined) throw new Error('a prepared renewal is on the disk');
   const state = file.current;
   const { body } = await (options.request ?? apiRequest)({
-    address: state.address,
+    address: options.address?.() ?? state.address,
     proxy,
     root: state.root,
     trustDomain: state.trustDomain,

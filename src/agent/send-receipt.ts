@@ -13,11 +13,12 @@ export async function sendReceipt(
     readonly file: StateFile;
     readonly key: KeyObject;
     readonly proxy: OutboundProxy | undefined;
+    readonly address: string;
     readonly trueTime: () => number | undefined;
   },
 ): Promise<void> {
-  const { file, key, proxy, trueTime } = device;
-  const { address, root, trustDomain, certificate } = file.current;
+  const { file, key, proxy, address, trueTime } = device;
+  const { root, trustDomain, certificate } = file.current;
   await apiRequest({
     address,
     proxy,

@@ -9,13 +9,15 @@ import { SallyportError } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { ensurePrivateDir, readPrivateFile, writeFileAtomic } from '../platform/files.ts';
 import { loadPrivateKey } from '../platform/keys.ts';
-import { complete, text, whole, type Fields } from '../wire/fields.ts';
+import { complete, text, texts, whole, type Fields } from '../wire/fields.ts';
 
 export const stateFormat = 1;
 
 export interface AgentState {
   /** As given to `agent join`. */
   readonly address: string;
+  /** Where the broker said that it may be found too. */
+  readonly addresses?: readonly string[];
   /** The broker's own name, for people. */
   readonly broker: string;
   /** PEM. Pinned for good: nothing that the broker says later replaces it. */
@@ -120,7 +122,8 @@ export class StateFile {
 
 function readState(fields: Fields): AgentState | undefined {
   const renewal = fields['renewal'];
-  return complete<AgentState>({
+  const addresses = texts(fields, 'addresses');
+  const state = complete<Omit<AgentState, 'addresses'>>({
     address: text(fields, 'address'),
     broker: text(fields, 'broker'),
     root: text(fields, 'root'),
@@ -134,6 +137,7 @@ function readState(fields: Fields): AgentState | undefined {
     stateEpoch: whole(fields, 'stateEpoch'),
     renewal: isFields(renewal) ? readRenewal(renewal) : undefined,
   });
+  return state && { ...state, ...(addresses === undefined ? {} : { addresses }) };
 }
 
 function readRenewal(fields: Fields): Renewal | undefined {

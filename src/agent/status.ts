@@ -16,6 +16,8 @@ export interface RunningStatus {
   readonly pid: number;
   readonly version: string;
   readonly link: 'up' | 'connecting' | 'waiting' | 'stopped';
+  /** "host:port" that the broker was dialled at last. */
+  readonly address: string;
   /** Why there is no link, and what to do. */
   readonly error?: string;
   readonly next?: string;
@@ -93,9 +95,10 @@ export function describeStatus(facts: {
   readonly receiptsWaiting: number;
   readonly owner: Owner;
   readonly proxy: OutboundProxy | undefined;
+  readonly address: string;
   readonly clock: Clock;
 }): RunningStatus {
-  const { dial, link, version, teardown, receiptsWaiting, owner, proxy, clock } = facts;
+  const { dial, link, version, teardown, receiptsWaiting, owner, proxy, address, clock } = facts;
   const fault = dial.state === 'waiting' ? dial.error : undefined;
   const next = fault instanceof SallyportError ? fault.next : undefined;
   const wallTime = (bootMs: number): string => new Date(clock.now() + bootMs - clock.bootMs()).toISOString();
@@ -103,6 +106,7 @@ export function describeStatus(facts: {
     pid: process.pid,
     version,
     link: linkWord(dial, link),
+    address,
     ...(fault === undefined ? {} : { error: fault.message }),
     ...(next === undefined ? {} : { next }),
     ...(proxy === undefined ? {} : { proxy: proxy.name }),

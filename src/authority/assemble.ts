@@ -90,6 +90,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       name: config.name,
       version: options.version,
       address: config.address,
+      also: config.also,
       stateEpoch: await readStateEpoch(store),
     };
     const ctx: AuthorityContext = {

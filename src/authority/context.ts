@@ -35,6 +35,8 @@ export interface BrokerFacts {
   readonly version: string;
   /** host:port that devices and people are told, e.g. in an invite. */
   readonly address: string;
+  /** host:port of where it may be found too. */
+  readonly also: readonly string[];
   readonly stateEpoch: number;
 }
 

@@ -3,6 +3,7 @@
 
 import { isName } from './device.ts';
 import { parseDuration } from './duration.ts';
+import { limits } from './limits.ts';
 
 export interface BrokerConfig {
   /** The host name or address that devices and people are told; also in the api certificate. */
@@ -11,6 +12,8 @@ export interface BrokerConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** host:port for invites. */
   readonly address: string;
+  /** host:port of where it may be found too, now or later: devices learn them and try them in turn. */
+  readonly also: readonly string[];
   readonly trustDomain: string;
   readonly env: string;
   /** How long a stopping broker lets live sessions finish, before it ends them. */
@@ -19,7 +22,7 @@ export interface BrokerConfig {
 
 export const defaultListen = '0.0.0.0:7443';
 
-const keys = ['name', 'listen', 'address', 'trustDomain', 'env', 'drain'] as const;
+const keys = ['name', 'listen', 'address', 'also', 'trustDomain', 'env', 'drain'] as const;
 
 /** The configuration, or a sentence that says which key is wrong and how it should be. */
 export function parseBrokerConfig(value: unknown): BrokerConfig | string {
@@ -38,6 +41,10 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
   if (listen === undefined) return '"listen" must be HOST:PORT, like 0.0.0.0:7443';
   const address = parseHostPort(text.address ?? `${bracketed(text.name)}:${listen.port}`);
   if (address === undefined) return '"address" must be HOST:PORT, like gate.example.com:7443';
+  const also = (text.also ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
+  const otherPlaces = also.flatMap((one) => parseHostPort(one) ?? []);
+  if (otherPlaces.length < also.length || also.length > limits.brokerAddressesMax)
+    return '"also" must be up to 8 HOST:PORT, with commas between, like new.example.com:7443';
   const trustDomain = text.trustDomain ?? defaultTrustDomain(text.name);
   if (!isHost(trustDomain) || trustDomain.includes(':'))
     return '"trustDomain" must be a name in lower case, like example.com';
@@ -45,7 +52,15 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
   if (!isName(env)) return '"env" must be a name in lower case, like prod';
   const drainMs = parseDuration(text.drain ?? '10s');
   if (drainMs === undefined) return '"drain" must be a duration, like 10s';
-  return { name: text.name, listen, address: formatHostPort(address), trustDomain, env, drainMs };
+  return {
+    name: text.name,
+    listen,
+    address: formatHostPort(address),
+    also: otherPlaces.map(formatHostPort),
+    trustDomain,
+    env,
+    drainMs,
+  };
 }
 
 /** "host:port", "[::1]:port" or ":port" (all addresses). Port 0 = any free one. */

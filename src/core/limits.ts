@@ -182,6 +182,7 @@ export const limits = {
   forwardLookMs: 15_000,
 
   /** Credentials. */
+  brokerAddressesMax: 8,
   enrollmentLifeMs: 60 * 60_000,
   /** Of a token for many devices: it lies in images and provisioning scripts. */
   fleetLifeMs: 30 * 24 * 60 * 60_000,

@@ -1,7 +1,7 @@
 // What the authority signs for a link as a whole: the welcome (signed time, epochs) when it starts, and
 // a lease every 10 s while it carries sessions (design sections 4 and 6).
 
-import { complete, text, whole, type Fields } from './fields.ts';
+import { complete, text, texts, whole, type Fields } from './fields.ts';
 
 /** Answers the agent's hello; `linkNonce` is the agent's own, so a welcome cannot be replayed. */
 export interface Welcome {
@@ -11,6 +11,8 @@ export interface Welcome {
   readonly time: number;
   readonly linkEpoch: number;
   readonly stateEpoch: number;
+  /** host:port of where the broker may be found, now or later; a broker that says none is where it is. */
+  readonly addresses?: readonly string[];
 }
 
 /** The sessions that this link may carry until `validUntil`. What is not listed is cut. */
@@ -26,13 +28,15 @@ export interface Lease {
 }
 
 export function readWelcome(fields: Fields): Welcome | undefined {
-  return complete<Welcome>({
+  const addresses = texts(fields, 'addresses');
+  const welcome = complete<Omit<Welcome, 'addresses'>>({
     device: text(fields, 'device'),
     linkNonce: text(fields, 'linkNonce'),
     time: whole(fields, 'time'),
     linkEpoch: whole(fields, 'linkEpoch'),
     stateEpoch: whole(fields, 'stateEpoch'),
   });
+  return welcome && { ...welcome, ...(addresses === undefined ? {} : { addresses }) };
 }
 
 export function readLease(fields: Fields): Lease | undefined {

@@ -54,7 +54,13 @@ before(async () => {
     locks: new LockBook(clock),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),
-    broker: { name: 'gate.example.com', version: '0', address: 'gate.example.com:7443', stateEpoch: 1 },
+    broker: {
+      name: 'gate.example.com',
+      version: '0',
+      address: 'gate.example.com:7443',
+      also: [],
+      stateEpoch: 1,
+    },
   };
   api = await buildApi(ctx);
   listener = await listenApi(api, { runDir: dir, ctx });

@@ -68,7 +68,13 @@ export async function makeWorld(policyText: string | null = operatorsPolicy): Pr
     locks: new LockBook(clock),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),
-    broker: { name: 'gate.example.com', version: '0', address: 'gate.example.com:7443', stateEpoch: 1 },
+    broker: {
+      name: 'gate.example.com',
+      version: '0',
+      address: 'gate.example.com:7443',
+      also: [],
+      stateEpoch: 1,
+    },
   };
   ctx.gates.connect(gateName, (order) => orders.push(order) > 0);
   endOnExpiry(ctx);

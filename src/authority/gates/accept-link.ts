@@ -62,6 +62,7 @@ export async function acceptLink(ctx: AuthorityContext, gate: string, body: Link
         time: now,
         linkEpoch: link.linkEpoch,
         stateEpoch: ctx.broker.stateEpoch,
+        addresses: [ctx.broker.address, ...ctx.broker.also],
       },
       ctx.pki.passSigner,
     ),

@@ -28,7 +28,7 @@ function show({ dir, device, running }: AgentStatus): void {
   }
   printFields([
     ['device', `${device.name} (${device.id})`],
-    ['broker', device.address],
+    ['broker', running?.address ?? device.address],
     ['certificate', `until ${device.certificateNotAfter}`],
     [
       'agent',
