@@ -8,6 +8,7 @@
 import { holdReasons, type Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
+import type { Identity } from '../../core/identity.ts';
 import { newId, parseId } from '../../core/ids.ts';
 import type { Lock, LockSelector } from '../../core/lock.ts';
 import { canStep, isLive, step } from '../../core/session.ts';
@@ -16,7 +17,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import { eachRecord } from '../admin/each-record.ts';
 import { readStateEpoch, settingIds } from '../settings.ts';
-import type { Change, Store } from '../store/store.ts';
+import type { Change, RecordKind, Store } from '../store/store.ts';
 
 /** An event of an exported log, as far as it is looked at. */
 export interface ExportedEvent {
@@ -135,67 +136,110 @@ function sealingLock(random: Random, now: number): Lock {
   };
 }
 
-/** What made something less trusted since the backup, in the order of the log. */
+/**
+ * What made something less trusted since the backup, in the order of the log. Throws `invalid` when events are
+ * missing in between: what they locked would be free.
+ */
 async function replay(
   store: Store,
   since: readonly ExportedEvent[],
   now: number,
 ): Promise<readonly Change[]> {
   const { size } = await store.head();
-  const changes = new Map<string, Change>();
-  for (const event of since.toSorted((one, two) => one.seq - two.seq)) {
-    if (event.seq <= size) continue;
-    for (const change of await replayOne(store, event, now)) {
-      changes.set(
-        'put' in change ? `${change.put} ${change.value.id}` : `${change.delete} ${change.id}`,
-        change,
-      );
-    }
+  const events = since.filter(({ seq }) => seq > size).sort((one, two) => one.seq - two.seq);
+  const last = since.reduce((most, { seq }) => Math.max(most, seq), 0);
+  if (last < size) {
+    throw new SallyportError(
+      'invalid',
+      `the exported log ends at event ${last}, before the backup does at ${size}`,
+      {
+        next: 'export it up to its newest event, or leave --locks away: no session opens then until you say so',
+      },
+    );
   }
-  return [...changes.values()];
+  const missing = events.findIndex(({ seq }, at) => seq !== size + 1 + at);
+  if (missing >= 0) {
+    throw new SallyportError('invalid', `the exported log does not hold event ${size + 1 + missing}`, {
+      next: `export every event after ${size}, or leave --locks away: no session opens then until you say so`,
+    });
+  }
+  const replayed = new Replayed(store);
+  for (const event of events) await replayOne(replayed, event, now);
+  return replayed.changes;
 }
 
-async function replayOne(store: Store, event: ExportedEvent, now: number): Promise<readonly Change[]> {
+/** The records as the events before leave them: one may be changed by several. */
+class Replayed {
+  readonly #store: Store;
+  readonly #changes = new Map<string, Change>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get changes(): readonly Change[] {
+    return [...this.#changes.values()];
+  }
+
+  put(change: Extract<Change, { readonly put: RecordKind }>): void {
+    this.#changes.set(`${change.put} ${change.value.id}`, change);
+  }
+
+  remove(kind: 'lock' | 'device' | 'identity', id: string | undefined): void {
+    if (id !== undefined) this.#changes.set(`${kind} ${id}`, { delete: kind, id });
+  }
+
+  async device(id: string | undefined): Promise<Device | undefined> {
+    const changed = this.#changes.get(`device ${id}`);
+    if (changed === undefined)
+      return id === undefined ? undefined : (await this.#store.get('device', id))?.value;
+    return 'put' in changed && changed.put === 'device' ? changed.value : undefined;
+  }
+
+  async identity(id: string | undefined): Promise<Identity | undefined> {
+    const changed = this.#changes.get(`identity ${id}`);
+    if (changed === undefined) {
+      return id === undefined ? undefined : (await this.#store.get('identity', id))?.value;
+    }
+    return 'put' in changed && changed.put === 'identity' ? changed.value : undefined;
+  }
+}
+
+async function replayOne(replayed: Replayed, event: ExportedEvent, now: number): Promise<void> {
   switch (event.type) {
     case 'lock.created': {
       const id = parseId('lck', event.lock ?? '');
       const selector = selectorOf(event);
       const reason =
         typeof event.body?.['reason'] === 'string' ? event.body['reason'] : 'locked since the backup';
-      if (id === undefined || selector === undefined) return [];
-      return [{ put: 'lock', value: { id, selector, reason, createdBy: 'system', createdAt: now } }];
+      if (id === undefined || selector === undefined) return;
+      return replayed.put({
+        put: 'lock',
+        value: { id, selector, reason, createdBy: 'system', createdAt: now },
+      });
     }
-    case 'lock.removed': {
-      const id = parseId('lck', event.lock ?? '');
-      return id === undefined ? [] : [{ delete: 'lock', id }];
+    case 'lock.removed':
+      return replayed.remove('lock', parseId('lck', event.lock ?? ''));
+    case 'device.removed':
+      return replayed.remove('device', parseId('dev', event.device ?? ''));
+    case 'device.quarantined':
+    case 'device.replaced': {
+      const device = await replayed.device(parseId('dev', event.device ?? ''));
+      if (device === undefined) return;
+      // The key of the new board is not on the log; the one that the backup has is dead.
+      const isReplaced = event.type === 'device.replaced';
+      const why = isReplaced ? 'replaced' : (holdReasons.find((known) => known === event.code) ?? 'clone');
+      return replayed.put({ put: 'device', value: { ...device, hold: { why, since: now } } });
     }
-    case 'device.removed': {
-      const id = parseId('dev', event.device ?? '');
-      return id === undefined ? [] : [{ delete: 'device', id }];
-    }
-    case 'device.quarantined': {
-      const id = parseId('dev', event.device ?? '');
-      const device = id === undefined ? undefined : (await store.get('device', id))?.value;
-      if (device === undefined) return [];
-      const why = holdReasons.find((known) => known === event.code) ?? 'clone';
-      const held: Device = { ...device, hold: { why, since: now } };
-      return [{ put: 'device', value: held }];
-    }
-    case 'identity.removed': {
-      const id = parseId('idn', event.identity ?? '');
-      return id === undefined ? [] : [{ delete: 'identity', id }];
-    }
+    case 'identity.removed':
+      return replayed.remove('identity', parseId('idn', event.identity ?? ''));
     case 'role.revoked': {
-      const id = parseId('idn', event.identity ?? '');
-      const identity = id === undefined ? undefined : (await store.get('identity', id))?.value;
-      const role = event.body?.['role'];
-      if (identity === undefined) return [];
-      return [
-        { put: 'identity', value: { ...identity, roles: identity.roles.filter((own) => own !== role) } },
-      ];
+      const identity = await replayed.identity(parseId('idn', event.identity ?? ''));
+      if (identity === undefined) return;
+      const roles = identity.roles.filter((own) => own !== event.body?.['role']);
+      return replayed.put({ put: 'identity', value: { ...identity, roles } });
     }
     default:
-      return [];
   }
 }
 
@@ -229,7 +273,7 @@ export function readExport(text: string): readonly ExportedEvent[] {
       return JSON.parse(part) as unknown;
     } catch (cause) {
       throw new SallyportError('invalid', 'the exported log is not JSON', {
-        next: 'export it with: sallyport audit search --json, or audit tail --json',
+        next: 'export it with: sallyport audit search --limit 1000000 --json',
         cause,
       });
     }
@@ -240,7 +284,7 @@ export function readExport(text: string): readonly ExportedEvent[] {
     const { seq, type } = (event ?? {}) as Record<string, unknown>;
     if (typeof seq !== 'number' || typeof type !== 'string') {
       throw new SallyportError('invalid', 'the exported log holds something that is no event', {
-        next: 'export it with: sallyport audit search --json, or audit tail --json',
+        next: 'export it with: sallyport audit search --limit 1000000 --json',
       });
     }
   }
