@@ -9,7 +9,7 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../../src/core/limits.ts';
 import { residentBytes } from './proc.ts';
-import { until, type Program } from './program.ts';
+import { type Program } from './program.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { must, Stage } from './stage.ts';
 
@@ -77,9 +77,7 @@ suite('a forward to', { concurrency: true }, () => {
     await once(server, 'listening');
     assert.deepEqual(await converse(at, 'hello'), { how: 'clean', heard: 'there now' });
     await close(program);
-    await until('the refusal is on the log', async () =>
-      (await stage.events('--type', 'channel.refused')).some(({ code }) => code === 'service_failed'),
-    );
+    await stage.untilRefused('service_failed');
   });
 
   test('a target that never accepts is a reset within the time that connecting may take, told in words', async () => {

@@ -47,11 +47,7 @@ suite("the device's owner", () => {
     assert.equal(code, 77);
     assert.match(stderr, /the device's owner does not allow exec here/);
     assert.match(stderr, /next: ask its owner: the rules are in agent\.yaml on the device/);
-    const refused = await stage.events('--type', 'channel.refused');
-    assert.ok(
-      refused.some(({ code }) => code === 'owner_refused'),
-      JSON.stringify(refused),
-    );
+    await stage.untilRefused('owner_refused');
   });
 
   test('consent: the operator sees that he waits, the owner sees who waits, and lets him in', async () => {

@@ -232,6 +232,13 @@ export class Stage {
     });
   }
 
+  /** A channel was refused with this code: the command that was refused knows it before the log does. */
+  async untilRefused(code: string): Promise<void> {
+    await until(`a channel is refused with ${code} on the log`, async () =>
+      (await this.events('--type', 'channel.refused')).some((event) => event.code === code),
+    );
+  }
+
   /** Processes on the device that belong to one of its sessions. */
   onDevice(): readonly number[] {
     return pidsWithEnvironment('SALLYPORT_TARGET', this.device);
