@@ -120,12 +120,13 @@ function readRedeemed(
   const n = whole(renewal, 'n');
   const secret = text(renewal, 'secret');
   const keysetText = text(fields, 'keyset');
-  const keyset =
-    keysetText === undefined ? undefined : openKeyset(keysetText, new X509Certificate(broker.root).publicKey);
+  const opened =
+    keysetText === undefined ? undefined : openKeyset(keysetText, new X509Certificate(broker.root));
+  const keyset = opened?.keyset;
   const state = complete<AgentState>({
     address,
     broker: text(fields, 'broker'),
-    root: broker.root,
+    root: opened?.root.toString(),
     trustDomain: broker.trustDomain,
     env: broker.env,
     deviceId: text(fields, 'id'),

@@ -22,6 +22,8 @@ export interface Welcomed {
   readonly stateEpoch: number;
   readonly keyset: string;
   readonly keysetVersion: number;
+  /** PEM: to be pinned from now on. */
+  readonly root: string;
   /** Where the broker may be found, as it says. */
   readonly addresses: readonly string[];
   /** Finds the keys that passes and leases are signed with. */
@@ -55,8 +57,9 @@ export function checkWelcome(body: string, facts: WelcomeFacts): Welcomed {
   const { state, linkNonce, helloAt, bootMs } = facts;
   const fields = parseJsonObject(body) ?? {};
   const keysetText = text(fields, 'keyset') ?? '';
-  const keyset = openKeyset(keysetText, new X509Certificate(state.root).publicKey);
-  requireThat(keyset !== undefined, 'pass_signature', 'the keyset is not signed by the pinned root');
+  const opened = openKeyset(keysetText, new X509Certificate(state.root));
+  requireThat(opened !== undefined, 'pass_signature', 'the keyset is not signed by the pinned root');
+  const { keyset, root } = opened;
   requireThat(isOurs(keyset, state), 'pass_signature', 'the keyset is for another broker');
   requireThat(keyset.version >= state.keysetVersion, 'pass_epoch', 'the keyset is older than the one here');
   const findPassKey = keyFinder(keyset, 'pass');
@@ -76,6 +79,7 @@ export function checkWelcome(body: string, facts: WelcomeFacts): Welcomed {
     stateEpoch: welcome.stateEpoch,
     keyset: keysetText,
     keysetVersion: keyset.version,
+    root: root.toString(),
     addresses: welcome.addresses ?? [],
     findPassKey,
     lease,

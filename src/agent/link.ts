@@ -203,13 +203,13 @@ export class AgentLink implements DialledLink {
       bootMs: clock.bootMs(),
     });
     this.#checkDates(timeAt(welcomed.time, clock.bootMs()));
-    const { stateEpoch, keyset, keysetVersion, addresses } = welcomed;
+    const { stateEpoch, keyset, keysetVersion, root, addresses } = welcomed;
     // On the disk before it counts: what was once refused for being old stays refused after a power cut.
     await file.update((state) =>
       stateEpoch > state.stateEpoch ||
       keysetVersion > state.keysetVersion ||
       addresses.join() !== (state.addresses ?? []).join()
-        ? { ...state, stateEpoch, keyset, keysetVersion, addresses }
+        ? { ...state, stateEpoch, keyset, keysetVersion, root, addresses }
         : state,
     );
     return welcomed;

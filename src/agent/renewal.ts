@@ -76,7 +76,7 @@ export async function renewOnce(options: RenewalOptions, way: RenewalWay = 'rene
     ...current,
     certificate: answer.certificate,
     ...(answer.keysetVersion >= current.keysetVersion
-      ? { keyset: answer.keyset, keysetVersion: answer.keysetVersion }
+      ? { keyset: answer.keyset, keysetVersion: answer.keysetVersion, root: answer.root }
       : {}),
     renewal: {
       n: answer.n,
@@ -109,6 +109,7 @@ interface Renewal {
   readonly certificate: string;
   readonly keyset: string;
   readonly keysetVersion: number;
+  readonly root: string;
   readonly proof: string | undefined;
 }
 
@@ -121,16 +122,22 @@ function readRenewed(
   const n = whole(fields, 'n');
   const certificate = text(fields, 'certificate');
   const keyset = text(fields, 'keyset');
-  const opened =
-    keyset === undefined ? undefined : openKeyset(keyset, new X509Certificate(state.root).publicKey);
+  const opened = keyset === undefined ? undefined : openKeyset(keyset, new X509Certificate(state.root));
   if (
     n === expected.n &&
     certificate !== undefined &&
     keyset !== undefined &&
-    opened?.trustDomain === state.trustDomain &&
+    opened?.keyset.trustDomain === state.trustDomain &&
     isOwnCertificate({ ...state, certificate }, expected.key)
   ) {
-    return { n, certificate, keyset, keysetVersion: opened.version, proof: text(fields, 'proof') };
+    return {
+      n,
+      certificate,
+      keyset,
+      keysetVersion: opened.keyset.version,
+      root: opened.root.toString(),
+      proof: text(fields, 'proof'),
+    };
   }
   throw new SallyportError('unavailable', 'the broker answered a renewal with something that is not one', {
     next: 'check that broker and agent are of the same version',

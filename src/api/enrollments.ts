@@ -53,7 +53,8 @@ export const renewed = z.object({
 export type Renewed = z.infer<typeof renewed>;
 
 export const signInRenewBody = z.strictObject({ csr });
-export const signInRenewed = z.object({ certificate: z.string() });
+/** `keyset` shows which root is to be pinned from now on. */
+export const signInRenewed = z.object({ certificate: z.string(), keyset: z.string().optional() });
 
 export const receiptBody = z.strictObject({ receipt: z.string().max(8_192) });
 

@@ -19,7 +19,7 @@ import { GateBook } from './gates/gate-book.ts';
 import { keepKeysFresh } from './keep-keys-fresh.ts';
 import { openLocalDoor } from './local-door.ts';
 import { localOrders } from './local-orders.ts';
-import { loadOrCreateAuthorityKeys, rotateIssuingCa, type Authorities } from './pki/authority-keys.ts';
+import { loadOrCreateAuthorityKeys, rotateKeys, type Authorities } from './pki/authority-keys.ts';
 import { loadPolicies } from './policy-files.ts';
 import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
@@ -141,8 +141,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       localSocket,
       localOrders(ctx, {
         dir,
-        rotateIssuing: async () => {
-          await rotateIssuingCa(keyOptions);
+        rotate: async (what) => {
+          await rotateKeys(keyOptions, what);
           await keys.refresh();
         },
       }),

@@ -16,7 +16,7 @@ export interface LocalDoor {
 /** By what a request says in `do`: its answer, to be JSON. */
 export type LocalOrders = Readonly<Record<string, (request: JsonObject) => Promise<object>>>;
 
-/** Request: {"do":"invite","name":"ana"}. Answer: {"invite":"sp1.h.…"} or a problem object. */
+/** Request: {"do":"invite","name":"ana"}. Answer: {"invite":"sp2.h.…"} or a problem object. */
 export async function openLocalDoor(
   ctx: AuthorityContext,
   socketPath: string,

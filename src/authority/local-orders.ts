@@ -7,15 +7,16 @@ import { makeSnapshot } from './backup/snapshot.ts';
 import type { AuthorityContext } from './context.ts';
 import { createLocalInvite } from './enroll/first-invite.ts';
 import type { LocalOrders } from './local-door.ts';
+import { rotatable, type Rotatable } from './pki/authority-keys.ts';
 
 export interface LocalParts {
   /** Of the authority, where a snapshot may lie for a moment. */
   readonly dir: string;
   /** The keys that the context then has are the new ones. */
-  readonly rotateIssuing: () => Promise<void>;
+  readonly rotate: (what: Rotatable) => Promise<void>;
 }
 
-export function localOrders(ctx: AuthorityContext, { dir, rotateIssuing }: LocalParts): LocalOrders {
+export function localOrders(ctx: AuthorityContext, { dir, rotate }: LocalParts): LocalOrders {
   return {
     invite: async ({ name }) => {
       if (typeof name !== 'string') throw new SallyportError('invalid', 'whom to invite is missing');
@@ -23,19 +24,28 @@ export function localOrders(ctx: AuthorityContext, { dir, rotateIssuing }: Local
     },
     snapshot: async () => await makeSnapshot(ctx, dir),
     rotate: async ({ what }) => {
-      if (what !== 'issuing') throw new SallyportError('invalid', 'only the issuing CA can be rotated');
-      return await rotateKeys(ctx, rotateIssuing);
+      const known = rotatable.find((one) => one === what);
+      if (known === undefined)
+        throw new SallyportError('invalid', 'the issuing CA can be rotated, and the root');
+      return await rotateInLife(ctx, known, rotate);
     },
     check: async () => await checkStore(ctx.store, { stateEpoch: ctx.broker.stateEpoch }),
   };
 }
 
-async function rotateKeys(ctx: AuthorityContext, rotate: () => Promise<void>): Promise<object> {
+/** Gates ask for certificates of the new keys at once: a device may believe no others any more. */
+async function rotateInLife(
+  ctx: AuthorityContext,
+  what: Rotatable,
+  rotate: LocalParts['rotate'],
+): Promise<object> {
   const old = ctx.pki.issuingCa.certificate;
-  await rotate();
-  const { issuingCa, keyset } = ctx.pki;
+  await rotate(what);
+  ctx.gates.broadcast({ type: 'renewCertificate' });
+  const { issuingCa, keyset, rootFingerprint } = ctx.pki;
   const facts = {
-    what: 'issuing',
+    what,
+    rootFingerprint,
     oldSerial: old.serialNumber.toLowerCase(),
     serial: issuingCa.certificate.serialNumber.toLowerCase(),
     keysetVersion: keyset.version,

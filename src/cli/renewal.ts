@@ -7,6 +7,7 @@ import { SallyportError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { createCsr } from '../platform/csr.ts';
 import { FileFault } from '../platform/file-fault.ts';
+import { openKeyset } from '../wire/keyset.ts';
 import { call } from './api.ts';
 import { loadSignIn, renewalDue, storeProfile, type SignIn } from './profile.ts';
 
@@ -16,15 +17,21 @@ const renewTimeoutMs = 3_000;
 /** Asks for a new certificate for the same key and keeps it. */
 export async function renewSignIn(me: SignIn): Promise<SignIn> {
   const csr = await createCsr(me.key);
-  const { certificate } = await call(
+  const { certificate, keyset } = await call(
     me,
     'POST /v1/sign-in/renew',
     { body: { csr } },
     { timeoutMs: renewTimeoutMs },
   );
-  const renewed = { ...me, certificate, ...lifeOf(certificate) };
+  const renewed = { ...me, root: rootBehind(keyset, me.root), certificate, ...lifeOf(certificate) };
   await storeProfile(renewed);
   return renewed;
+}
+
+/** PEM: the pinned root, or the newest that it leads to. */
+function rootBehind(keyset: string | undefined, pinned: string): string {
+  if (keyset === undefined) return pinned;
+  return openKeyset(keyset, new X509Certificate(pinned))?.root.toString() ?? pinned;
 }
 
 /** From when to when the leaf of a PEM chain is good, Unix ms. */

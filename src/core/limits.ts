@@ -195,6 +195,8 @@ export const limits = {
   authorityCertificateLifeMs: 7 * 24 * 60 * 60_000,
   issuingCaLifeMs: 365 * 24 * 60 * 60_000,
   rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
+  /** Of a chain of roots, each signed by the one before: who pinned an older one joins anew. */
+  rootsMax: 8,
   keysetLifeMs: 90 * 24 * 60 * 60_000,
   /** Renewal of a device certificate that failed: first and longest wait before the next try. */
   /** A device that comes back within this time of its certificate's end is free, after it in quarantine. */

@@ -26,7 +26,7 @@ test('nothing but the exact form is a token', () => {
     '',
     ` ${good}`,
     `${good}\n`,
-    good.replace('sp1', 'sp2'),
+    good.replace('sp2', 'sp1'),
     good.replace('.d.', '.x.'),
     good.slice(0, -1),
     `${good.slice(0, -1)}B`,

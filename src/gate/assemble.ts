@@ -279,6 +279,7 @@ class RunningGate implements Gate {
       case 'closeLink':
         return this.#links.close(order.link, order.reason);
       case 'heartbeat':
+      case 'renewCertificate':
         return undefined;
       default: {
         const unknown: never = order;

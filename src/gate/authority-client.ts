@@ -18,6 +18,7 @@ import {
   type LinkBody,
   type Order,
   type RegisterBody,
+  type IssuedCertificate,
   type Registered,
 } from '../wire/control.ts';
 import { complete, text, texts, whole, type Fields } from '../wire/fields.ts';
@@ -64,6 +65,7 @@ export class AuthorityClient implements Authority {
   #isCutOff = true;
   #watch: Timer | undefined;
   #renewal: Timer | undefined;
+  #renewNow: () => void = () => undefined;
   #wake: () => void = () => undefined;
   #isStopped = false;
 
@@ -178,7 +180,10 @@ export class AuthorityClient implements Authority {
         return session.abort();
       }
       if (read.orders.length > 0) this.#heard();
-      for (const order of read.orders) if (order.type !== 'heartbeat') this.#options.onOrder(order);
+      for (const order of read.orders) {
+        if (order.type === 'renewCertificate') this.#renewNow();
+        else this.#options.onOrder(order);
+      }
     };
     session.orders(onChunk, () => session.abort());
   }
@@ -213,19 +218,20 @@ export class AuthorityClient implements Authority {
     const { validFromDate, validToDate } = new X509Certificate(certificate);
     const thirdMs = (validToDate.getTime() - validFromDate.getTime()) / 3;
     this.#renewal?.cancel();
-    this.#renewal = this.#options.clock.setTimer(
-      waitMs ?? thirdMs,
-      () => void this.#renew(registered, certificate),
-      { ref: false },
-    );
+    this.#renewNow = () => {
+      this.#renewal?.cancel();
+      void this.#renew(registered, certificate);
+    };
+    this.#renewal = this.#options.clock.setTimer(waitMs ?? thirdMs, () => this.#renewNow(), { ref: false });
   }
 
   async #renew(registered: Registered, current: string): Promise<void> {
     try {
       const answer = await this.#post('/gate/certificate', { csr: await this.#request() });
-      const certificate = asTyped((fields) => text(fields, 'certificate'), answer);
-      this.#options.onCertificate(this.#identity(registered, certificate));
-      this.#renewLater(registered, certificate);
+      const { certificate, root } = asTyped(readIssued, answer);
+      const renewed = { ...registered, root };
+      this.#options.onCertificate(this.#identity(renewed, certificate));
+      this.#renewLater(renewed, certificate);
     } catch (error) {
       this.#options.log.warn({ error: String(error) }, 'the certificate of the gate was not renewed');
       if (!this.#isStopped) this.#renewLater(registered, current, limits.reconnectMaxMs);
@@ -260,6 +266,13 @@ function readRegistered(fields: Fields): Registered | undefined {
     apiHosts: texts(fields, 'apiHosts'),
     closeLinks: texts(fields, 'closeLinks'),
     cutSessions: texts(fields, 'cutSessions'),
+  });
+}
+
+function readIssued(fields: Fields): IssuedCertificate | undefined {
+  return complete<IssuedCertificate>({
+    certificate: text(fields, 'certificate'),
+    root: text(fields, 'root'),
   });
 }
 

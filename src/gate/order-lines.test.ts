@@ -8,6 +8,7 @@ import { OrderReader } from './order-lines.ts';
 
 const orders: readonly Order[] = [
   { type: 'heartbeat', time: 1_900_000_000_000, lockVersion: 3 },
+  { type: 'renewCertificate' },
   { type: 'lease', link: 'lnk_1', lease: 'payload.signature' },
   { type: 'cut', sessions: ['ses_1', 'ses_2'], reason: 'lock' },
   { type: 'closeLink', link: 'lnk_1', reason: 'superseded' },

@@ -48,6 +48,8 @@ function readOrder(line: string): Order | undefined {
         time: whole(fields, 'time'),
         lockVersion: whole(fields, 'lockVersion'),
       });
+    case 'renewCertificate':
+      return { type: 'renewCertificate' };
     case 'lease':
       return complete<Extract<Order, { type: 'lease' }>>({
         type: 'lease',

@@ -16,9 +16,9 @@ import { peerOf, type Peer } from '../wire/tls-peer.ts';
 /** What the gate shows and trusts. */
 export interface GateIdentity {
   readonly privateKey: KeyObject;
-  /** PEM: leaf, issuing and root, so that a first contact can compare the root. */
+  /** PEM: leaf, issuing and roots, so that a first contact can compare the root. */
   readonly certificate: string;
-  /** PEM. */
+  /** PEM: roots of those who come. */
   readonly root: string;
   readonly trustDomain: string;
   readonly env: string;

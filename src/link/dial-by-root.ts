@@ -3,11 +3,12 @@
 // the caller knows to be true, or without dates where he knows none yet. Node's error codes are no guide here:
 // a certificate of somebody else's root is also reported as expired, and refused by our code.
 
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { PeerKind } from '../core/identity.ts';
 import { SallyportError } from '../core/errors.ts';
-import { certificateFingerprint, presentedChain, verifyFirstContact } from '../wire/chain.ts';
+import { presentedChain, verifyFirstContact } from '../wire/chain.ts';
+import { rootFingerprint } from '../wire/roots.ts';
 import { serverKindCheck } from '../wire/tls-peer.ts';
 import { dialBroker, type DialOptions } from './dial.ts';
 import { faultCode } from './tls-fault.ts';
@@ -42,7 +43,8 @@ export async function dialByRoot(options: RootedDial): Promise<Rooted> {
     const socket = await dialBroker({ ...dial, tls: { ...own, rejectUnauthorized: false } });
     const chain = presentedChain(socket);
     const now = trueTime();
-    const answer = verifyFirstContact(chain, { rootFingerprint: certificateFingerprint(root), kind, now });
+    const pinned = rootFingerprint(new X509Certificate(root));
+    const answer = verifyFirstContact(chain, { rootFingerprint: pinned, kind, now });
     if (!answer.ok || answer.peer.trustDomain !== trustDomain) {
       socket.on('error', () => undefined);
       socket.destroy();

@@ -1,22 +1,26 @@
 // First contact (design section 4): the only thing known about the broker is the fingerprint of its root,
 // carried by the invite or enrollment token. The server shows leaf, issuing CA and root; this file checks
 // the whole chain itself, because TLS cannot know the root yet. Afterwards the root is pinned and TLS
-// does the work. The chain has exactly these three certificates: a longer one is how a leaf would try to
-// sign another (negative test L5).
+// does the work. After the issuing CA come roots only: where the root was replaced, the new one as signed by
+// each one before (roots.ts), down to the first. So a leaf cannot sign another (negative test L5).
 
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { PeerKind } from '../core/identity.ts';
+import { limits } from '../core/limits.ts';
+import { isIssuedBy, isNewWithOld, rootFingerprint } from './roots.ts';
 import { peerOf, type Peer, type PeerFault } from './tls-peer.ts';
 
-const chainLength = 3;
+/** Leaf and issuing CA, then roots. */
+const chainMinLength = 3;
+const chainMaxLength = 2 + limits.rootsMax;
 const serverAuth = '1.3.6.1.5.5.7.3.1';
 
 export type ChainFault =
   | PeerFault
-  /** The chain is not leaf, issuing CA, root. */
+  /** The chain is too short for leaf, issuing CA and root, or longer than one of a broker can be. */
   | 'chain_length'
-  /** The last certificate is not the one whose fingerprint we hold. */
+  /** None of its roots is the one whose fingerprint we hold. */
   | 'wrong_root'
   /** A certificate is not signed by the next one. */
   | 'not_issued'
@@ -41,28 +45,27 @@ export function verifyFirstContact(
   chain: readonly X509Certificate[],
   { now, ...expected }: ExpectedChain,
 ): FirstContact {
-  const [leaf, issuing, root] = chain;
-  if (chain.length !== chainLength || leaf === undefined || issuing === undefined || root === undefined) {
-    return refuse('chain_length');
-  }
+  const [leaf, issuing, ...roots] = chain;
+  if (chain.length < chainMinLength || chain.length > chainMaxLength) return refuse('chain_length');
+  if (leaf === undefined || issuing === undefined) return refuse('chain_length');
   // The root first: nothing else in the chain means anything before it is the right one.
-  if (certificateFingerprint(root) !== expected.rootFingerprint) return refuse('wrong_root');
-  if (!isIssuedBy(root, root) || !isIssuedBy(issuing, root) || !isIssuedBy(leaf, issuing)) {
-    return refuse('not_issued');
-  }
-  if (!root.ca || !issuing.ca) return refuse('not_a_ca');
-  const fault = [root, issuing].map((signer) => dateFault(signer, now)).find((known) => known !== undefined);
+  const prints = roots.map(rootFingerprint);
+  const at = prints.indexOf(expected.rootFingerprint);
+  const root = roots[at];
+  if (root === undefined) return refuse('wrong_root');
+  const isRooted =
+    new Set(prints).size === roots.length &&
+    roots.every((older, index) => index === 0 || isNewWithOld(roots[index - 1] ?? older, older));
+  const [newest = root] = roots;
+  if (!isRooted || !isIssuedBy(issuing, newest) || !isIssuedBy(leaf, issuing)) return refuse('not_issued');
+  if (!newest.ca || !root.ca || !issuing.ca) return refuse('not_a_ca');
+  const signers = [...roots.slice(0, at + 1), issuing];
+  const fault = signers.map((signer) => dateFault(signer, now)).find((known) => known !== undefined);
   if (fault !== undefined) return refuse(fault);
   const peer = peerOf(leaf, now === undefined ? {} : { now });
   if (typeof peer === 'string') return refuse(peer);
   if (peer.kind !== expected.kind || !(leaf.keyUsage ?? []).includes(serverAuth)) return refuse('wrong_kind');
   return { ok: true, peer, root };
-}
-
-/** SHA-256 of the certificate's DER, base64url: what invites carry of the root. */
-export function certificateFingerprint(certificate: X509Certificate | string): string {
-  const x509 = typeof certificate === 'string' ? new X509Certificate(certificate) : certificate;
-  return createHash('sha256').update(x509.raw).digest('base64url');
 }
 
 /**
@@ -72,8 +75,8 @@ export function certificateFingerprint(certificate: X509Certificate | string): s
 export function presentedChain(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = [];
   let next = socket.getPeerCertificate(true);
-  // A root is its own issuer: the list ends where it repeats. Two more than needed is enough to refuse.
-  while (next.raw instanceof Uint8Array && chain.length < chainLength + 2) {
+  // A root is its own issuer: the list ends where it repeats. One more than there may be is enough to refuse.
+  while (next.raw instanceof Uint8Array && chain.length <= chainMaxLength) {
     const certificate = new X509Certificate(next.raw);
     if (chain.at(-1)?.fingerprint256 === certificate.fingerprint256) break;
     chain.push(certificate);
@@ -81,11 +84,6 @@ export function presentedChain(socket: TLSSocket): readonly X509Certificate[] {
     next = next.issuerCertificate;
   }
   return chain;
-}
-
-/** Names and key ids match, the signer may sign certificates, and the signature holds. */
-function isIssuedBy(certificate: X509Certificate, signer: X509Certificate): boolean {
-  return certificate.checkIssued(signer) && certificate.verify(signer.publicKey);
 }
 
 function dateFault(

@@ -4,7 +4,7 @@
 import type { LinkEnd } from '../core/device.ts';
 import type { EndReason } from '../core/end-reason.ts';
 
-export const controlVersion = 2;
+export const controlVersion = 3;
 
 /** One line of /gate/asks, to the authority. */
 export interface Ask {
@@ -29,10 +29,14 @@ export interface RegisterBody {
   readonly sessions: readonly string[];
 }
 
-export interface Registered {
-  /** PEM chain of the gate, leaf first, root last. */
+export interface IssuedCertificate {
+  /** PEM chain of the gate, leaf first, roots last. */
   readonly certificate: string;
+  /** PEM: roots of the certificates that may come to the gate. */
   readonly root: string;
+}
+
+export interface Registered extends IssuedCertificate {
   readonly trustDomain: string;
   readonly env: string;
   /** Names and addresses that belong to the api: the front door passes their connections through. */
@@ -44,6 +48,8 @@ export interface Registered {
 
 export type Order =
   | { readonly type: 'heartbeat'; readonly time: number; readonly lockVersion: number }
+  /** The keys of the authority are others: another certificate is to be asked for now. */
+  | { readonly type: 'renewCertificate' }
   | { readonly type: 'lease'; readonly link: string; readonly lease: string }
   /** All at once: the gate looks at nothing else before every one of them has stopped. */
   | { readonly type: 'cut'; readonly sessions: readonly string[]; readonly reason: EndReason }

@@ -1,8 +1,12 @@
-// The keyset statement: signed by the root, pinned by agents and operators (design section 4).
+// The keyset statement: signed by the root, pinned by agents and operators (design section 4). Behind it, where
+// the root was replaced, stand the certificates that lead from each older root to the one that signed it:
+// "<statement>[ <NewWithOld, DER base64url, the oldest first>]…".
 
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { keyPurposes, type Keyset, type KeysetKey, type KeyPurpose } from '../core/keys.ts';
 import { complete, text, whole, type Fields } from './fields.ts';
+import { limits } from '../core/limits.ts';
+import { followRoots } from './roots.ts';
 import { keyId, verifyStatement } from './signed.ts';
 
 export function readKeyset(fields: Fields): Keyset | undefined {
@@ -23,10 +27,37 @@ export function readKeyset(fields: Fields): Keyset | undefined {
   });
 }
 
-/** Verifies a keyset statement against the pinned root key; undefined when it is not the root's. */
-export function openKeyset(statement: string, root: KeyObject): Keyset | undefined {
-  const verified = verifyStatement('keyset', statement, (kid) => (kid === keyId(root) ? root : undefined));
-  return verified.ok ? readKeyset(verified.payload) : undefined;
+export interface OpenedKeyset {
+  readonly keyset: Keyset;
+  /** Who signed it: the pinned root, or the newest that it leads to. To be pinned from now on. */
+  readonly root: X509Certificate;
+}
+
+/** Undefined when neither the pinned root signed it, nor one that this leads to. */
+export function openKeyset(text: string, pinned: X509Certificate): OpenedKeyset | undefined {
+  const [statement = '', ...others] = text.split(' ');
+  if (others.length >= limits.rootsMax) return undefined;
+  const root = followRoots(
+    pinned,
+    others.map(readCertificate).filter((read) => read !== undefined),
+  );
+  const key = root.publicKey;
+  const verified = verifyStatement('keyset', statement, (kid) => (kid === keyId(key) ? key : undefined));
+  const keyset = verified.ok ? readKeyset(verified.payload) : undefined;
+  return keyset === undefined ? undefined : { keyset, root };
+}
+
+/** As openKeyset reads it. */
+export function withSuccessors(statement: string, successors: readonly X509Certificate[]): string {
+  return [statement, ...successors.map(({ raw }) => raw.toString('base64url'))].join(' ');
+}
+
+function readCertificate(text: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(Buffer.from(text, 'base64url'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The keys of one purpose, ready for verifyStatement. */

@@ -136,11 +136,11 @@ test('lists follow the pages to the end, and no further than --limit', async () 
 test('an invitation is one line to paste', async () => {
   broker.routes.set('POST /v1/devices/invitations', ({ body }) => {
     assert.deepEqual(body, { name: 'pump-7', owner: 'ana', labels: { site: 'lyon' }, forMs: 1_800_000 });
-    return { id: 'enr_1', name: 'pump-7', token: 'sp1.d.s.f', expiresAt: time };
+    return { id: 'enr_1', name: 'pump-7', token: 'sp2.d.s.f', expiresAt: time };
   });
   const words = 'devices invite pump-7 --owner ana --label site=lyon --for 30m';
   const ran = await cli(...words.split(' '));
-  assert.ok(ran.stdout.includes(`\nsallyport agent join ${broker.address} --token sp1.d.s.f\n`), ran.stdout);
+  assert.ok(ran.stdout.includes(`\nsallyport agent join ${broker.address} --token sp2.d.s.f\n`), ran.stdout);
 });
 
 test('wrong words and flags: status 2, what was meant, and nothing is asked of the broker', async () => {

@@ -13,7 +13,8 @@ import { privatePem } from '../../src/platform/keys.ts';
 import { seededRandom } from '../../src/platform/seeded-random.ts';
 import { readCsr } from '../../src/authority/pki/read-csr.ts';
 import { issueLeaf } from '../../src/authority/pki/leaf.ts';
-import { certificateFingerprint } from '../../src/wire/chain.ts';
+import { signKeyset } from '../../src/authority/pki/keyset.ts';
+import { rootFingerprint } from '../../src/wire/roots.ts';
 import { readClientHello } from '../../src/wire/client-hello.ts';
 import {
   hourMs,
@@ -47,6 +48,8 @@ export interface FakeBrokerOptions {
 export interface FakeBroker {
   readonly address: string;
   readonly pki: Pki;
+  /** As a redeem carries it. */
+  readonly keyset: string;
   readonly asked: readonly Asked[];
   /** Key: "GET /v1/devices"; a path may end in "/*". Answers for everything not listed are not_found. */
   readonly routes: Map<string, RouteAnswer>;
@@ -95,12 +98,16 @@ export async function startFakeBroker(options: FakeBrokerOptions = {}): Promise<
   return {
     address: `127.0.0.1:${port}`,
     pki,
+    keyset: signKeyset(
+      { version: 1, trustDomain, env: 'prod', notAfter: Date.now() + hourMs, keys: [] },
+      pki.root.privateKey,
+    ),
     asked,
     routes,
     invite: formatToken({
       kind: 'human',
       secret: Buffer.alloc(32, 7).toString('base64url'),
-      rootFingerprint: certificateFingerprint(pki.root.certificate),
+      rootFingerprint: rootFingerprint(pki.root.certificate),
     }),
     certify: async (csr, id) => await certify(pki, csr, id),
     async close() {

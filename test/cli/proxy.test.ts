@@ -32,7 +32,7 @@ broker.routes.set('POST /v1/enrollments/redeem', async ({ body }) => ({
   roles: ['operator'],
   certificate: await broker.certify((body as { csr: string }).csr, 'idn_ana'),
   root: broker.pki.root.certificatePem,
-  keyset: '',
+  keyset: broker.keyset,
   broker: 'gate.example.com',
   trustDomain: 'gate.example.com',
   env: 'prod',

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { createNewWithOld, createRoot } from '../../src/authority/pki/ca.ts';
+import { signKeyset } from '../../src/authority/pki/keyset.ts';
 import { SallyportError } from '../../src/core/errors.ts';
 import { formatToken } from '../../src/core/token.ts';
-import { hourMs } from '../contract/pki-fixture.ts';
+import { generateP256 } from '../../src/platform/keys.ts';
+import { systemRandom } from '../../src/platform/random.ts';
+import { withSuccessors } from '../../src/wire/keyset.ts';
+import { hourMs, trustDomain } from '../contract/pki-fixture.ts';
 import { makePerson, startFakeBroker } from './fake-broker.ts';
 import { makeHome, runCli, signedIn } from './run-cli.ts';
 
@@ -33,7 +39,7 @@ broker.routes.set('POST /v1/enrollments/redeem', async ({ body }) => {
     roles: ['administrator'],
     certificate: await broker.certify(csr, 'idn_ana'),
     root: broker.pki.root.certificatePem,
-    keyset: '',
+    keyset: broker.keyset,
     broker: 'gate.example.com',
     trustDomain: 'gate.example.com',
     env: 'prod',
@@ -195,6 +201,33 @@ test('past half its life the certificate is renewed after the work, quietly', as
   await runCli(['whoami'], { home: home.path });
   assert.equal(broker.asked.length, before + 1);
   home.remove();
+});
+
+test('a renewal brings the root that took the place of the pinned one; a keyset of a stranger brings none', async () => {
+  const now = Date.now();
+  const { root } = broker.pki;
+  const makeRoot = () =>
+    createRoot({ trustDomain, privateKey: generateP256().privateKey, now, random: systemRandom });
+  const [next, stranger] = [await makeRoot(), await makeRoot()];
+  const keyset = { version: 2, trustDomain, env: 'prod', notAfter: now + hourMs, keys: [] };
+  const renewWith = async (text: string): Promise<X509Certificate> => {
+    broker.routes.set('POST /v1/sign-in/renew', async ({ body }) => ({
+      certificate: await broker.certify((body as { csr: string }).csr, 'human-1'),
+      keyset: text,
+    }));
+    const home = await signedIn(broker, { notBefore: now - 7 * hourMs, notAfter: now + 5 * hourMs });
+    assert.equal((await runCli(['whoami'], { home: home.path })).status, 0);
+    const stored = JSON.parse(readFileSync(join(home.profile, 'profile.json'), 'utf8')) as { root: string };
+    home.remove();
+    return new X509Certificate(stored.root);
+  };
+  const newWithOld = await createNewWithOld(root, next, systemRandom);
+  const followed = await renewWith(withSuccessors(signKeyset(keyset, next.privateKey), [newWithOld]));
+  assert.equal(followed.fingerprint256, newWithOld.fingerprint256);
+  const kept = await renewWith(
+    withSuccessors(signKeyset(keyset, stranger.privateKey), [stranger.certificate]),
+  );
+  assert.equal(kept.fingerprint256, root.certificate.fingerprint256);
 });
 
 test('a renewal that fails does not change what the command answers', async () => {

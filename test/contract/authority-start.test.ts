@@ -28,6 +28,6 @@ for (const name of ['localhost', 'gate.example.com', '203.0.113.10', '2001:db8::
       log: silentLog,
     });
     await authority.close();
-    assert.match(authority.invite ?? '', /^sp1\.h\./);
+    assert.match(authority.invite ?? '', /^sp2\.h\./);
   });
 }

@@ -6,7 +6,8 @@ import { connect, createServer, type TLSSocket } from 'node:tls';
 import { SallyportError } from '../../src/core/errors.ts';
 import type { PeerKind } from '../../src/core/identity.ts';
 import { privatePem } from '../../src/platform/keys.ts';
-import { certificateFingerprint, presentedChain, verifyFirstContact } from '../../src/wire/chain.ts';
+import { presentedChain, verifyFirstContact } from '../../src/wire/chain.ts';
+import { rootFingerprint } from '../../src/wire/roots.ts';
 import { peerOf, serverKindCheck } from '../../src/wire/tls-peer.ts';
 import { makeLeaf, makeLeafSigned, makePki, trustDomain, type LeafWithKey } from './pki-fixture.ts';
 
@@ -139,7 +140,7 @@ test('L3 a server of another root is refused', async () => {
 });
 
 test('at first contact the whole chain is seen on the socket and checked by fingerprint', async () => {
-  const expected = { rootFingerprint: certificateFingerprint(root.certificate), kind: 'gate', now } as const;
+  const expected = { rootFingerprint: rootFingerprint(root.certificate), kind: 'gate', now } as const;
   const foreign = await makePki(now);
   const fake = await makeLeaf(foreign.issuing, 'gate', { now });
   const answers: string[] = [];

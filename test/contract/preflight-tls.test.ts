@@ -11,7 +11,7 @@ import {
   type TlsVerdict,
 } from '../../src/agent/preflight/tls-verdict.ts';
 import { SallyportError } from '../../src/core/errors.ts';
-import { certificateFingerprint } from '../../src/wire/chain.ts';
+import { rootFingerprint } from '../../src/wire/roots.ts';
 import { hourMs, makeLeaf, makeNamed, makePki, type Pki } from './pki-fixture.ts';
 
 const now = Date.UTC(2030, 0, 1);
@@ -20,7 +20,7 @@ let other: Pki;
 let known: KnownRoot;
 before(async () => {
   [pki, other] = await Promise.all([makePki(now), makePki(now)]);
-  known = { fingerprint: certificateFingerprint(pki.root.certificatePem), from: 'the token' };
+  known = { fingerprint: rootFingerprint(pki.root.certificate), from: 'the token' };
 });
 
 async function chainOf(

@@ -193,7 +193,10 @@ export class FakeAuthority {
           ...this.answers.register(body),
         };
       case '/gate/certificate':
-        return { certificate: await this.#ca.chainFor(String(body['csr']), 'gate', 'gate-1') };
+        return {
+          certificate: await this.#ca.chainFor(String(body['csr']), 'gate', 'gate-1'),
+          root: this.#ca.root,
+        };
       case '/gate/links':
         return await this.answers.link(body as unknown as LinkBody);
       case '/gate/channels':

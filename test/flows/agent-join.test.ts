@@ -3,7 +3,7 @@
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { systemRandom } from '../../src/platform/random.ts';
 import { keyId, sha256, verifyStatement } from '../../src/wire/signed.ts';
+import { rootFingerprint } from '../../src/wire/roots.ts';
 import { startAgentWorld, type AgentWorld } from '../doubles/agent-world.ts';
 
 const redeemPath = '/v1/enrollments/redeem';
@@ -38,11 +39,10 @@ function tokenFor(
   world: AgentWorld,
   changes: { readonly kind?: 'human'; readonly root?: string } = {},
 ): string {
-  const der = new X509Certificate(changes.root ?? world.ca.root).raw;
   return formatToken({
     kind: changes.kind ?? 'device',
     secret: Buffer.alloc(32, 1).toString('base64url'),
-    rootFingerprint: createHash('sha256').update(der).digest('base64url'),
+    rootFingerprint: rootFingerprint(new X509Certificate(changes.root ?? world.ca.root)),
   });
 }
 
@@ -139,7 +139,7 @@ test('an unreachable broker, a text that is no token and the invite of a person 
     code: 'unavailable',
     message: /nothing listens/,
   });
-  await assert.rejects(joinAgent({ address: world.address, token: 'sp1.d.x', state }), { code: 'invalid' });
+  await assert.rejects(joinAgent({ address: world.address, token: 'sp2.d.x', state }), { code: 'invalid' });
   await assert.rejects(
     joinAgent({ address: world.address, token: tokenFor(world, { kind: 'human' }), state }),
     { code: 'invalid', message: /for a person/ },

@@ -2,7 +2,7 @@
 // nobody but the proxy gets to see its credentials.
 
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { createLog, silentLog } from '../../src/platform/log.ts';
 import { systemRandom } from '../../src/platform/random.ts';
 import { keyId } from '../../src/wire/signed.ts';
+import { rootFingerprint } from '../../src/wire/roots.ts';
 import { converse } from '../doubles/agent-channel.ts';
 import { exec, startAgentWorld, type AgentWorld } from '../doubles/agent-world.ts';
 import { ConnectProxy } from '../doubles/connect-proxy.ts';
@@ -71,7 +72,7 @@ test('join --proxy goes through it, twice, and keeps it for the runs that follow
   const token = formatToken({
     kind: 'device',
     secret: Buffer.alloc(32, 1).toString('base64url'),
-    rootFingerprint: createHash('sha256').update(new X509Certificate(world.ca.root).raw).digest('base64url'),
+    rootFingerprint: rootFingerprint(new X509Certificate(world.ca.root)),
   });
   const { address } = world;
   const joined = await joinAgent({

@@ -82,7 +82,7 @@ test('I5 a token that is reused, expired, replaced, foreign or mangled gets the 
     kind: 'device',
     rootFingerprint: world.ctx.pki.rootFingerprint,
   });
-  const tokens = [used.token, replaced.token, expired.token, foreign, `${foreign}x`, 'sp1', ''];
+  const tokens = [used.token, replaced.token, expired.token, foreign, `${foreign}x`, 'sp2', ''];
   const bodies = new Set<string>();
   for (const [at, token] of tokens.entries()) {
     const reply = await redeem(world, token, { sourceIp: `198.51.100.${at}` });

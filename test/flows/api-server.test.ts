@@ -65,9 +65,9 @@ test('a body that is too long, not JSON or of another type is refused', async ()
   });
   assert.equal(huge.body['code'], 'too_large');
   assert.equal(huge.status, 413);
-  const broken = await world.call(operator, path, { raw: '{"files": sp1.h.secret' });
+  const broken = await world.call(operator, path, { raw: '{"files": sp2.h.secret' });
   assert.equal(broken.body['code'], 'invalid');
-  assert.ok(!broken.text.includes('sp1.'), 'what could not be read is not said back');
+  assert.ok(!broken.text.includes('sp2.'), 'what could not be read is not said back');
   const polluted = await world.call(operator, path, { raw: '{"__proto__":{"a":1},"files":{}}' });
   assert.equal(polluted.body['code'], 'invalid');
 });

@@ -53,7 +53,7 @@ suite('S-13 a device that was away for 91 days', { skip: noFaketime }, () => {
     await stage.startBroker();
     const local = ['broker', 'invite', 'admin', '--data', stage.dataDir];
     const [again = ''] =
-      /sp1\.h\.\S+/.exec(must(await stage.run(local, stage.surroundings('broker')), local)) ?? [];
+      /sp2\.h\.\S+/.exec(must(await stage.run(local, stage.surroundings('broker')), local)) ?? [];
     await stage.signInPeople(again);
     await stage.applyPolicy(sitePolicy);
     await stage.startAgent();

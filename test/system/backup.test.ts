@@ -51,7 +51,7 @@ suite('backup and restore', () => {
       ['admin', 'admin'],
       ['ana', 'ana'],
     ] as const) {
-      const [token = ''] = /sp1\.h\.\S+/.exec(await onBroker('invite', name, '--data', stage.dataDir)) ?? [];
+      const [token = ''] = /sp2\.h\.\S+/.exec(await onBroker('invite', name, '--data', stage.dataDir)) ?? [];
       must(await stage.run(['login', stage.address, '--invite', token], stage.surroundings(place)), [
         'login',
       ]);

@@ -14,7 +14,7 @@ import { openFolder, Stage } from './stage.ts';
 
 /** A token in good form that no broker here ever made. */
 const random = (): string => randomBytes(32).toString('base64url');
-const foreignInvite = `sp1.h.${random()}.${random()}`;
+const foreignInvite = `sp2.h.${random()}.${random()}`;
 
 /** Words for a person: what happened, and what to do next; never a stack. */
 function assertSays(ran: Ran, status: number, words: RegExp): void {
@@ -90,7 +90,7 @@ suite('what is typed', () => {
 
   test('L3 another broker at the address is refused by the fingerprint in the token', async () => {
     assertSays(await stage.ana('login', stage.address, '--invite', foreignInvite), 77, /another fingerprint/);
-    const token = foreignInvite.replace('sp1.h', 'sp1.d');
+    const token = foreignInvite.replace('sp2.h', 'sp2.d');
     const words = ['agent', 'join', stage.address, '--token', token, '--state', join(stage.folder, 'x')];
     const ran = await stage.run(words, stage.surroundings('device'));
     assertSays(ran, 77, /another fingerprint/);

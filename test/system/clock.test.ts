@@ -77,7 +77,7 @@ for (const [where, aheadMs, words] of [
     });
 
     test('a device that joins is told about the clocks', async () => {
-      const token = invite.replace('sp1.h.', 'sp1.d.');
+      const token = invite.replace('sp2.h.', 'sp2.d.');
       const state = join(stage.folder, 'device');
       const ran = await stage.run(
         ['agent', 'join', stage.address, '--token', token, '--state', state],

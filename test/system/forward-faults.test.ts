@@ -9,7 +9,7 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../../src/core/limits.ts';
 import { residentBytes } from './proc.ts';
-import { type Program } from './program.ts';
+import type { Program } from './program.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { must, Stage } from './stage.ts';
 

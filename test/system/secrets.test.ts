@@ -31,7 +31,7 @@ suite('R8 secrets', () => {
     );
     tokens.push(admin);
     for (const { stdout } of stage.programs) {
-      const token = /sp1\.[dh]\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/.exec(stdout)?.[0];
+      const token = /sp2\.[dh]\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/.exec(stdout)?.[0];
       if (token !== undefined && !tokens.includes(token)) tokens.push(token);
     }
   });

@@ -4,7 +4,8 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { printable } from '../../core/printable.ts';
-import { certificateFingerprint, verifyFirstContact } from '../../wire/chain.ts';
+import { verifyFirstContact } from '../../wire/chain.ts';
+import { rootFingerprint } from '../../wire/roots.ts';
 import { bad, failed, good, type Verdict } from './check.ts';
 import type { Door, Shown } from './tls-look.ts';
 
@@ -36,8 +37,10 @@ export function judgeTls(facts: TlsFacts): TlsVerdict {
   const { door, shown, known, address } = facts;
   if ('fault' in shown) return judgeFault(shown, facts);
   const { chain, protocol, alpn } = shown;
-  const rootFingerprint = known?.fingerprint ?? fingerprintOf(chain.at(-1));
-  const check = (now: number) => verifyFirstContact(chain, { rootFingerprint, kind: door.kind, now });
+  // Behind leaf and issuing CA comes the newest root.
+  const fingerprint = known?.fingerprint ?? fingerprintOf(chain[2]);
+  const check = (now: number) =>
+    verifyFirstContact(chain, { rootFingerprint: fingerprint, kind: door.kind, now });
   const first = check(facts.now);
   const dates =
     !first.ok && (first.fault === 'expired' || first.fault === 'not_yet_valid') ? first.fault : undefined;
@@ -50,10 +53,10 @@ export function judgeTls(facts: TlsFacts): TlsVerdict {
     );
   const root =
     known === undefined
-      ? `root ${rootFingerprint}, which nothing here pins yet: --token compares it`
+      ? `root ${fingerprint}, which nothing here pins yet: --token compares it`
       : `the root is the one of ${known.from}`;
   const detail = `the ${door.kind} of "${answer.peer.trustDomain}" answers; ${root}`;
-  return { ...good(detail), rootFingerprint, ...(dates === undefined ? {} : { dates }) };
+  return { ...good(detail), rootFingerprint: fingerprint, ...(dates === undefined ? {} : { dates }) };
 }
 
 function judgeFault({ fault, code }: Extract<Shown, { fault: unknown }>, facts: TlsFacts): Verdict {
@@ -83,9 +86,8 @@ function judgeFault({ fault, code }: Extract<Shown, { fault: unknown }>, facts: 
 function judgeChain(fault: string, chain: readonly X509Certificate[], facts: TlsFacts): Verdict {
   const place = `"${printable(facts.address)}"`;
   const [leaf] = chain;
-  const own = chain.at(-1);
-  if (leaf === undefined || own === undefined)
-    return bad(`${place} showed no certificate`, whoInBetween(facts));
+  const own = chain[2];
+  if (leaf === undefined) return bad(`${place} showed no certificate`, whoInBetween(facts));
   const { known, door, now } = facts;
   // A broker's own chain, of another root.
   const elsewhere = verifyFirstContact(chain, {
@@ -93,7 +95,7 @@ function judgeChain(fault: string, chain: readonly X509Certificate[], facts: Tls
     kind: door.kind,
     now: commonMoment(chain),
   });
-  if (known !== undefined && elsewhere.ok && fault === 'wrong_root') {
+  if (known !== undefined && own !== undefined && elsewhere.ok && fault === 'wrong_root') {
     return bad(
       `${place} is a broker, but not the one of ${known.from}: root ${fingerprintOf(own)}, not ${known.fingerprint}`,
       'check the address; if it is right, somebody may stand in between: do not go on, ask your administrator',
@@ -125,7 +127,7 @@ function commonMoment(chain: readonly X509Certificate[]): number {
 }
 
 function fingerprintOf(certificate: X509Certificate | undefined): string {
-  return certificate === undefined ? '' : certificateFingerprint(certificate);
+  return certificate === undefined ? '' : rootFingerprint(certificate);
 }
 
 function nameOf(leaf: X509Certificate): string {

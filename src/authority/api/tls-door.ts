@@ -185,7 +185,7 @@ export class TlsDoor {
   #secureContext() {
     return {
       minVersion: 'TLSv1.3',
-      ca: this.#parts.pki.rootPem,
+      ca: this.#parts.pki.trustedRootsPem,
       // No resumption: each connection proves its key anew.
       secureOptions: constants.SSL_OP_NO_TICKET,
     } as const;

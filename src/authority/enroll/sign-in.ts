@@ -13,7 +13,7 @@ export async function renewSignIn(
   ctx: AuthorityContext,
   caller: Operator,
   csr: string,
-): Promise<{ readonly certificate: string }> {
+): Promise<{ readonly certificate: string; readonly keyset: string }> {
   const { identity } = caller;
   const key = requireCsr(csr);
   if (key.spki !== caller.spki) {
@@ -44,7 +44,7 @@ export async function renewSignIn(
       },
     ],
   });
-  return { certificate: issued.chainPem };
+  return { certificate: issued.chainPem, keyset: ctx.pki.keysetStatement };
 }
 
 export async function signOut(ctx: AuthorityContext, caller: Operator): Promise<{ readonly done: true }> {

@@ -8,10 +8,10 @@ const rootFingerprint = sha256('root');
 
 test('a token says what it is for and where it is good, and is known by the hash of all of it', () => {
   const token = newToken(seededRandom('t'), { kind: 'device', rootFingerprint });
-  assert.match(token, /^sp1\.d\.[A-Za-z0-9_-]{43}\./);
+  assert.match(token, /^sp2\.d\.[A-Za-z0-9_-]{43}\./);
   assert.ok(token.endsWith(`.${rootFingerprint}`));
   assert.equal(tokenHash(token), sha256(token));
-  assert.match(newToken(seededRandom('t'), { kind: 'human', rootFingerprint }), /^sp1\.h\./);
+  assert.match(newToken(seededRandom('t'), { kind: 'human', rootFingerprint }), /^sp2\.h\./);
 });
 
 test('what is not exactly a token has no hash', () => {
@@ -20,7 +20,7 @@ test('what is not exactly a token has no hash', () => {
     '',
     ` ${token}`,
     `${token}\n`,
-    token.replace('sp1', 'sp2'),
+    token.replace('sp2', 'sp1'),
     token.replace('.d.', '.x.'),
     token.slice(1),
   ]) {

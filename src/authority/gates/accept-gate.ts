@@ -50,7 +50,7 @@ export async function acceptGate(ctx: AuthorityContext, body: RegisterBody): Pro
   });
   return {
     certificate: issued.certificate,
-    root: ctx.pki.rootPem,
+    root: issued.root,
     trustDomain: ctx.pki.trustDomain,
     env: ctx.pki.env,
     apiHosts: [],

@@ -3,15 +3,15 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import type { IssuedCertificate } from '../../wire/control.ts';
 import type { AuthorityContext } from '../context.ts';
 import { issueLeaf } from '../pki/leaf.ts';
 import { csrFaultWords, readCsr } from '../pki/read-csr.ts';
 
-/** `certificate`: PEM chain, leaf first, root last. */
 export async function issueGateCertificate(
   ctx: AuthorityContext,
   request: { readonly csr: string; readonly gate: string },
-): Promise<{ readonly certificate: string; readonly serial: string }> {
+): Promise<IssuedCertificate & { readonly serial: string }> {
   const csr = readCsr(request.csr);
   if (!csr.ok) throw new SallyportError('invalid', csrFaultWords[csr.fault]);
   const leaf = await issueLeaf(ctx.pki.issuingCa, {
@@ -21,5 +21,9 @@ export async function issueGateCertificate(
     now: ctx.clock.now(),
     random: ctx.random,
   });
-  return { certificate: leaf.chainPem + ctx.pki.rootPem, serial: leaf.serial };
+  return {
+    certificate: leaf.chainPem + ctx.pki.rootChainPem,
+    root: ctx.pki.trustedRootsPem,
+    serial: leaf.serial,
+  };
 }

@@ -13,13 +13,15 @@ import type { Clock } from '../../platform/clock.ts';
 import { ensurePrivateDir } from '../../platform/files.ts';
 import { generateEd25519, generateP256, loadPrivateKey, storePrivateKey } from '../../platform/keys.ts';
 import type { Random } from '../../platform/random.ts';
-import { certificateFingerprint } from '../../wire/chain.ts';
 import { openKeyset } from '../../wire/keyset.ts';
+import { rootFingerprint } from '../../wire/roots.ts';
 import { keyId, type Signer } from '../../wire/signed.ts';
 import { authority, createIssuingCa, createRoot, type CertificateAuthority } from './ca.ts';
 import { KeyFiles, type SignerName } from './key-files.ts';
 import { keysetKey, sameKeys, signKeyset } from './keyset.ts';
 import { finishRotation, readRetired, rootIsAway, rotateIssuing } from './rotate-issuing.ts';
+import { finishRootRotation, rotateRoot } from './rotate-root.ts';
+import { Succession } from './succession.ts';
 
 export interface AuthorityKeysOptions {
   /** Of these keys alone. */
@@ -35,8 +37,12 @@ export interface Authorities {
   readonly trustDomain: string;
   readonly env: string;
   readonly rootPem: string;
-  /** SHA-256 of the root's DER, base64url: carried by invites and tokens. */
+  /** As invites and tokens carry it (wire/roots.ts). */
   readonly rootFingerprint: string;
+  /** PEM: what a server shows behind leaf and issuing CA, so that who pinned an older root believes it. */
+  readonly rootChainPem: string;
+  /** PEM: roots of certificates that may still be shown to this side. */
+  readonly trustedRootsPem: string;
   readonly issuingCa: CertificateAuthority;
   /** This one, and those whose certificates may still be shown. */
   readonly acceptedIssuers: readonly X509Certificate[];
@@ -65,6 +71,7 @@ interface Work extends AuthorityKeysOptions {
 }
 
 interface Root {
+  readonly succession: Succession;
   readonly pem: string;
   readonly certificate: X509Certificate;
   /** Absent while the root key is offline. */
@@ -77,6 +84,7 @@ export async function loadOrCreateAuthorityKeys(options: AuthorityKeysOptions): 
   const files = new KeyFiles(options.dir);
   const work: Work = { ...options, files, now: options.clock.now(), made: [], warnings: [] };
 
+  await finishRootRotation(files);
   const statement = (await files.readText('keyset.txt'))?.trim();
   const root = await findRoot(work, statement !== undefined);
   const known = statement === undefined ? undefined : readStatement(work, statement, root);
@@ -97,18 +105,16 @@ export async function loadOrCreateAuthorityKeys(options: AuthorityKeysOptions): 
     throw files.unusable('keyset.txt', 'names other keys than those beside it');
   }
   const signed = await currentKeyset(work, root, keys, known);
+  const retired = (await readRetired(files, root.pem)).filter(({ until }) => until > work.now);
   return {
     trustDomain: options.trustDomain,
     env: options.env,
     rootPem: root.pem,
-    rootFingerprint: certificateFingerprint(root.certificate),
+    rootFingerprint: rootFingerprint(root.certificate),
+    rootChainPem: root.succession.pem,
+    trustedRootsPem: [...new Set([root.pem, ...retired.map(({ rootPem }) => rootPem)])].join(''),
     issuingCa,
-    acceptedIssuers: [
-      issuingCa.certificate,
-      ...(await readRetired(files))
-        .filter(({ until }) => until > work.now)
-        .map(({ certificate }) => certificate),
-    ],
+    acceptedIssuers: [issuingCa.certificate, ...retired.map(({ certificate }) => certificate)],
     passSigner: signers.pass,
     checkpointSigner: signers.checkpoint,
     assertionSigner: signers.assertion,
@@ -119,15 +125,28 @@ export async function loadOrCreateAuthorityKeys(options: AuthorityKeysOptions): 
   };
 }
 
-/** A new issuing CA, and a keyset that names it; loadOrCreateAuthorityKeys then finds both. */
-export async function rotateIssuingCa(options: AuthorityKeysOptions): Promise<void> {
+export const rotatable = ['issuing', 'root'] as const;
+export type Rotatable = (typeof rotatable)[number];
+
+/** A new issuing CA or root, and a keyset that says so; loadOrCreateAuthorityKeys then finds them. */
+export async function rotateKeys(options: AuthorityKeysOptions, what: Rotatable): Promise<void> {
   const { issuingCa, keyset } = await loadOrCreateAuthorityKeys(options);
   const { dir, clock, random } = options;
   const files = new KeyFiles(dir);
   const work: Work = { ...options, files, now: clock.now(), made: [], warnings: [] };
-  const { signing } = await findRoot(work, true);
+  const { signing, succession, pem } = await findRoot(work, true);
   if (signing === undefined) throw rootIsAway(dir);
-  await rotateIssuing({ files, clock, random, root: signing, old: issuingCa, keyset });
+  const rotation = {
+    files,
+    clock,
+    random,
+    root: signing,
+    succession,
+    old: issuingCa,
+    oldRootPem: pem,
+    keyset,
+  };
+  await (what === 'root' ? rotateRoot(rotation) : rotateIssuing(rotation));
 }
 
 async function findRoot(work: Work, hasKeyset: boolean): Promise<Root> {
@@ -142,7 +161,8 @@ async function findRoot(work: Work, hasKeyset: boolean): Promise<Root> {
     const root = await createRoot({ ...work, privateKey });
     await files.writeText('root.pem', root.certificatePem);
     work.made.push('root');
-    return { pem: root.certificatePem, certificate: root.certificate, signing: root };
+    const succession = await Succession.read(files, root.certificate);
+    return { succession, pem: root.certificatePem, certificate: root.certificate, signing: root };
   }
   if (work.now < certificate.validFromDate.getTime()) {
     throw new SallyportError(
@@ -152,9 +172,10 @@ async function findRoot(work: Work, hasKeyset: boolean): Promise<Root> {
     );
   }
   const pem = certificate.toString();
-  if (key === undefined) return { pem, certificate };
+  const succession = await Succession.read(files, certificate);
+  if (key === undefined) return { succession, pem, certificate };
   if (!certificate.checkPrivateKey(key)) throw files.unusable('root.key', 'is not the key of "root.pem"');
-  return { pem, certificate, signing: authority(pem, key) };
+  return { succession, pem, certificate, signing: authority(pem, key) };
 }
 
 interface SignedKeyset {
@@ -163,7 +184,7 @@ interface SignedKeyset {
 }
 
 function readStatement(work: Work, statement: string, root: Root): SignedKeyset {
-  const keyset = openKeyset(statement, root.certificate.publicKey);
+  const keyset = openKeyset(statement, root.certificate)?.keyset;
   if (keyset === undefined) throw work.files.unusable('keyset.txt', 'was not signed by the root beside it');
   if (keyset.trustDomain !== work.trustDomain || keyset.env !== work.env) {
     throw new SallyportError(
@@ -232,7 +253,7 @@ async function currentKeyset(
     notAfter: work.now + limits.keysetLifeMs,
     keys,
   };
-  const statement = signKeyset(keyset, root.signing.privateKey);
+  const statement = root.succession.behind(signKeyset(keyset, root.signing.privateKey));
   await work.files.writeText('keyset.txt', `${statement}\n`);
   work.made.push('keyset');
   return { statement, keyset };

@@ -32,13 +32,34 @@ export async function createRoot(request: CaRequest): Promise<CertificateAuthori
     publicKey,
     signingKey: toCryptoKey(request.privateKey),
     signingAlgorithm: signingAlgorithmOf(request.privateKey),
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 1, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(publicKey),
-    ],
+    extensions: await caExtensions(publicKey, 1),
   });
   return authority(certificate.toString('pem'), request.privateKey);
+}
+
+/**
+ * The new root's key under the old root's signature (RFC 4210 section 4.4.1, "NewWithOld"): who pinned the old
+ * one believes the new one by it. Self-issued, so that it counts for no path length (RFC 5280 section 4.2.1.9).
+ */
+export async function createNewWithOld(
+  old: CertificateAuthority,
+  next: CertificateAuthority,
+  random: Random,
+): Promise<X509Certificate> {
+  const publicKey = toCryptoKey(next.certificate.publicKey);
+  const until = Math.min(next.certificate.validToDate.getTime(), old.certificate.validToDate.getTime());
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: newSerial(random),
+    subject: subjectOf(next),
+    issuer: subjectOf(old),
+    notBefore: next.certificate.validFromDate,
+    notAfter: new Date(until),
+    publicKey,
+    signingKey: toCryptoKey(old.privateKey),
+    signingAlgorithm: signingAlgorithmOf(old.privateKey),
+    extensions: [...(await caExtensions(publicKey, 1)), await signedBy(old)],
+  });
+  return new X509Certificate(certificate.toString('pem'));
 }
 
 /** pathLen 0: whatever it signs can sign nothing (negative test L5). */
@@ -55,14 +76,21 @@ export async function createIssuingCa(
     publicKey,
     signingKey: toCryptoKey(root.privateKey),
     signingAlgorithm: signingAlgorithmOf(root.privateKey),
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(toCryptoKey(root.certificate.publicKey)),
-    ],
+    extensions: [...(await caExtensions(publicKey, 0)), await signedBy(root)],
   });
   return authority(certificate.toString('pem'), request.privateKey);
+}
+
+async function caExtensions(publicKey: ReturnType<typeof toCryptoKey>, pathLength: number) {
+  return [
+    new x509.BasicConstraintsExtension(true, pathLength, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+  ];
+}
+
+async function signedBy(ca: CertificateAuthority) {
+  return await x509.AuthorityKeyIdentifierExtension.create(toCryptoKey(ca.certificate.publicKey));
 }
 
 /** A CA read back from its PEM and key. Throws TypeError when the two do not belong together. */

@@ -1,6 +1,7 @@
 // The files under the authority's key directory, and what is said when they do not fit together.
 //
 //   root.key, root.pem      P-256; root.key may be kept elsewhere
+//   roots.pem               where the root was replaced: each root as the one before signed it, the newest first
 //   issuing.pem             key and certificate in one file, so that one rename replaces both
 //   pass.key, checkpoint.key, assertion.key    Ed25519
 //   keyset.txt              the statement signed by the root

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { limits } from '../../core/limits.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { systemRandom } from '../../platform/random.ts';
-import { loadOrCreateAuthorityKeys, rotateIssuingCa, type AuthorityKeysOptions } from './authority-keys.ts';
+import { loadOrCreateAuthorityKeys, rotateKeys, type AuthorityKeysOptions } from './authority-keys.ts';
 
 function place(t: TestContext): AuthorityKeysOptions & { readonly clock: ManualClock } {
   const base = mkdtempSync(join(tmpdir(), 'sallyport-rotate-'));
@@ -24,7 +24,7 @@ function place(t: TestContext): AuthorityKeysOptions & { readonly clock: ManualC
 test('a rotation makes another key, names it in the next keyset, and takes the old one until its leaves have ended', async (t) => {
   const options = place(t);
   const before = await loadOrCreateAuthorityKeys(options);
-  await rotateIssuingCa(options);
+  await rotateKeys(options, 'issuing');
   const after = await loadOrCreateAuthorityKeys(options);
   assert.notEqual(after.issuingCa.certificate.serialNumber, before.issuingCa.certificate.serialNumber);
   assert.equal(after.keyset.version, before.keyset.version + 1);
@@ -37,7 +37,7 @@ test('a rotation makes another key, names it in the next keyset, and takes the o
   ]);
   assert.ok(!readFileSync(join(options.dir, 'issuing.retired.json'), 'utf8').includes('PRIVATE'));
 
-  await rotateIssuingCa(options);
+  await rotateKeys(options, 'issuing');
   assert.equal((await loadOrCreateAuthorityKeys(options)).acceptedIssuers.length, 3);
   options.clock.advance(limits.humanCertificateLifeMs + 1);
   const later = await loadOrCreateAuthorityKeys(options);
@@ -50,7 +50,7 @@ test('power that goes in the middle leaves the old CA, or the new one, and nothi
   const saved = (name: string): string => join(options.dir, '..', name);
   const own = (name: string): string => join(options.dir, name);
   for (const name of ['issuing.pem', 'keyset.txt']) copyFileSync(own(name), saved(`old-${name}`));
-  await rotateIssuingCa(options);
+  await rotateKeys(options, 'issuing');
   for (const name of ['issuing.pem', 'keyset.txt']) copyFileSync(own(name), saved(`new-${name}`));
   const rotated = await loadOrCreateAuthorityKeys(options);
 
@@ -75,7 +75,7 @@ test('without the root key nothing is rotated, and a damaged list is refused wit
   const root = join(options.dir, 'root.key');
   copyFileSync(root, join(options.dir, '..', 'root.key'));
   rmSync(root);
-  await assert.rejects(rotateIssuingCa(options), { code: 'conflict', message: /root key is not here/ });
+  await assert.rejects(rotateKeys(options, 'issuing'), { code: 'conflict', message: /root key is not here/ });
   writeFileSync(join(options.dir, 'issuing.retired.json'), '{"retired":[{}]}', { mode: 0o600 });
   await assert.rejects(loadOrCreateAuthorityKeys(options), /issuing\.retired\.json" is damaged/);
 });

@@ -18,6 +18,7 @@ import { text, whole } from '../../wire/fields.ts';
 import { createIssuingCa, type CertificateAuthority } from './ca.ts';
 import type { KeyFiles } from './key-files.ts';
 import { keysetKey, signKeyset } from './keyset.ts';
+import type { Succession } from './succession.ts';
 
 const nextFile = 'issuing.next.pem';
 const retiredFile = 'issuing.retired.json';
@@ -25,6 +26,8 @@ const retiredFile = 'issuing.retired.json';
 /** An issuing CA that signs no more. */
 export interface RetiredIssuer {
   readonly certificate: X509Certificate;
+  /** Of the root that signed it. */
+  readonly rootPem: string;
   /** Unix ms: by then the longest certificate that it signed has ended. */
   readonly until: number;
 }
@@ -33,19 +36,25 @@ export interface Rotation {
   readonly files: KeyFiles;
   readonly clock: Clock;
   readonly random: Random;
+  /** Signs the new one and the keyset. */
   readonly root: CertificateAuthority;
+  readonly succession: Succession;
   readonly old: CertificateAuthority;
+  /** Of the root that signed the old one. */
+  readonly oldRootPem: string;
   readonly keyset: Keyset;
 }
 
-export async function rotateIssuing({ files, clock, random, root, old, keyset }: Rotation): Promise<void> {
+export async function rotateIssuing(rotation: Rotation): Promise<void> {
+  const { files, clock, random, root, succession, old, oldRootPem, keyset } = rotation;
   const now = clock.now();
   const { privateKey } = generateP256();
   const { trustDomain } = keyset;
   const made = await createIssuingCa(root, { trustDomain, privateKey, now, random });
   await files.writeIdentity(nextFile, { privateKey, certificates: [made.certificatePem] });
-  const retired = (await readRetired(files)).filter(({ until }) => until > now);
-  const leaving = { certificate: old.certificate, until: now + limits.humanCertificateLifeMs };
+  const retired = (await readRetired(files, oldRootPem)).filter(({ until }) => until > now);
+  const until = now + limits.humanCertificateLifeMs;
+  const leaving = { certificate: old.certificate, rootPem: oldRootPem, until };
   await writeRetired(files, [...retired, leaving]);
   const next: Keyset = {
     ...keyset,
@@ -53,7 +62,7 @@ export async function rotateIssuing({ files, clock, random, root, old, keyset }:
     notAfter: now + limits.keysetLifeMs,
     keys: keyset.keys.map((key) => (key.purpose === 'ca' ? keysetKey('ca', privateKey) : key)),
   };
-  await files.writeText('keyset.txt', `${signKeyset(next, root.privateKey)}\n`);
+  await files.writeText('keyset.txt', `${succession.behind(signKeyset(next, root.privateKey))}\n`);
   await finishRotation(files, next);
 }
 
@@ -67,26 +76,36 @@ export async function finishRotation(files: KeyFiles, keyset: Keyset | undefined
   else await removeFile(files.path(nextFile));
 }
 
-export async function readRetired(files: KeyFiles): Promise<readonly RetiredIssuer[]> {
+/** `rootPem`: of the root here, which signed those of which nothing else is written. */
+export async function readRetired(files: KeyFiles, rootPem: string): Promise<readonly RetiredIssuer[]> {
   const stored = parseJsonObject((await files.readText(retiredFile)) ?? '{}');
   const list = stored?.['retired'] ?? [];
   if (!Array.isArray(list)) throw files.unusable(retiredFile, 'is damaged');
   return (list as readonly Record<string, unknown>[]).map((entry) => {
     const pem = text(entry, 'certificate');
     const until = whole(entry, 'until');
+    const root = text(entry, 'root') ?? rootPem;
     if (pem === undefined || until === undefined) throw files.unusable(retiredFile, 'is damaged');
-    return { certificate: new X509Certificate(pem), until };
+    return { certificate: new X509Certificate(pem), rootPem: root, until };
   });
 }
 
 async function writeRetired(files: KeyFiles, retired: readonly RetiredIssuer[]): Promise<void> {
-  const list = retired.map(({ certificate, until }) => ({ certificate: certificate.toString(), until }));
+  const list = retired.map(({ certificate, rootPem, until }) => ({
+    certificate: certificate.toString(),
+    root: rootPem,
+    until,
+  }));
   await files.writeText(retiredFile, `${JSON.stringify({ retired: list }, null, 2)}\n`);
 }
 
 /** In words, for whoever keeps the root key elsewhere. */
 export function rootIsAway(dir: string): SallyportError {
-  return new SallyportError('conflict', 'the root key is not here, and only it signs an issuing CA', {
-    next: `put "root.key" into "${dir}", rotate, and take it away again`,
-  });
+  return new SallyportError(
+    'conflict',
+    "the root key is not here, and only it signs what takes its or an issuing CA's place",
+    {
+      next: `put "root.key" into "${dir}", rotate, and take it away again`,
+    },
+  );
 }

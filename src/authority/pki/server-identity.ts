@@ -27,7 +27,7 @@ export interface ServerIdentityOptions {
 /** As tls.createSecureContext takes it. */
 export interface ServerIdentity {
   readonly key: string;
-  /** Leaf, issuing CA, root: a client at first contact checks up to the root's fingerprint. */
+  /** Leaf, issuing CA, roots: a client at first contact checks up to the root's fingerprint. */
   readonly cert: string;
   readonly serial: string;
   readonly notAfter: number;
@@ -56,7 +56,7 @@ export async function renewServerIdentity(options: ServerIdentityOptions): Promi
     now: clock.now(),
     random,
   });
-  const certificates = pemBlocks(leaf.chainPem + authorities.rootPem, 'CERTIFICATE');
+  const certificates = pemBlocks(leaf.chainPem + authorities.rootChainPem, 'CERTIFICATE');
   await files.writeIdentity(fileName, { privateKey, certificates });
   return identityOf({ privateKey, certificates }, true);
 }
@@ -76,10 +76,8 @@ function identityOf(held: KeyedCertificates, isNew: boolean): ServerIdentity {
 
 function isCurrent(held: KeyedCertificates, options: ServerIdentityOptions): boolean {
   const { authorities, dnsNames, ipAddresses } = options;
-  const [leafPem = '', issuingPem = '', rootPem = ''] = held.certificates;
-  if (!isSame(issuingPem, authorities.issuingCa.certificatePem) || !isSame(rootPem, authorities.rootPem)) {
-    return false;
-  }
+  const [leafPem = '', ...signers] = held.certificates;
+  if (signers.join('') !== authorities.issuingCa.certificatePem + authorities.rootChainPem) return false;
   const leaf = new X509Certificate(leafPem);
   const now = options.clock.now();
   const peer = peerOf(leaf, { now });
@@ -92,10 +90,6 @@ function isCurrent(held: KeyedCertificates, options: ServerIdentityOptions): boo
     dnsNames.every((name) => leaf.checkHost(name, { wildcards: false }) !== undefined) &&
     ipAddresses.every((address) => leaf.checkIP(address) !== undefined)
   );
-}
-
-function isSame(pem: string, other: string): boolean {
-  return pem.trim() === other.trim();
 }
 
 function nameOf({ authorities, id }: ServerIdentityOptions): SpiffeName {

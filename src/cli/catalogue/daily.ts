@@ -22,7 +22,7 @@ export const daily: readonly CommandSpec[] = [
     summary: 'sign in to a broker with a one-time invite',
     args: [{ name: 'address' }],
     flags: [{ name: 'invite', value: 'TOKEN', required: true, summary: 'the invite, from an administrator' }],
-    examples: ['sallyport login gate.example.com:7443 --invite sp1.h.…'],
+    examples: ['sallyport login gate.example.com:7443 --invite sp2.h.…'],
     load: () => import('../commands/login.ts'),
   },
   {

@@ -100,11 +100,18 @@ export const running: readonly CommandSpec[] = [
   },
   {
     path: 'broker rotate',
-    summary: 'another issuing CA, while links and sessions stay',
-    args: [{ name: 'what', completes: ['issuing'] }],
+    summary: 'another issuing CA, or another root too, while links and sessions stay',
+    args: [{ name: 'what', completes: ['issuing', 'root'] }],
     flags: [{ name: 'data', value: 'DIR', summary: 'the data directory', completes: 'file' }],
-    examples: ['sallyport broker rotate issuing --data /var/lib/sallyport'],
-    notes: ['what the one before has signed is accepted for twelve hours more; by then it has ended'],
+    examples: [
+      'sallyport broker rotate issuing --data /var/lib/sallyport',
+      'sallyport broker rotate root --data /var/lib/sallyport',
+    ],
+    notes: [
+      'what the issuing CA before has signed is accepted for twelve hours more; by then it has ended',
+      'the old root signs the new one, and whoever pinned it follows, also after years away; eight roots at most',
+      'take a backup after another root: an older one has the old root, which those who followed refuse',
+    ],
     load: () => import('../commands/broker/rotate.ts'),
   },
   {
@@ -167,8 +174,8 @@ export const running: readonly CommandSpec[] = [
       ...proxyFlags,
     ],
     examples: [
-      'sallyport agent join gate.example.com:7443 --token sp1.d.…',
-      'sallyport agent join gate.example.com:7443 --token sp1.d.… --proxy http://proxy.example.com:3128',
+      'sallyport agent join gate.example.com:7443 --token sp2.d.…',
+      'sallyport agent join gate.example.com:7443 --token sp2.d.… --proxy http://proxy.example.com:3128',
     ],
     notes: [
       'what --proxy or --no-proxy says is kept for "agent run"; without them HTTPS_PROXY, ALL_PROXY and NO_PROXY count',
@@ -208,7 +215,7 @@ export const running: readonly CommandSpec[] = [
     ],
     examples: [
       'sallyport agent preflight gate.example.com:7443',
-      'sallyport agent preflight gate.example.com:7443 --token sp1.d.… --nat',
+      'sallyport agent preflight gate.example.com:7443 --token sp2.d.… --nat',
     ],
     notes: [
       'without ADDRESS, on a machine that has joined: the broker that it joined',

@@ -10,7 +10,7 @@ import { firstContact, type KnownBroker } from '../../link/first-contact.ts';
 import type { OutboundProxy } from '../../link/outbound-proxy.ts';
 import { createCsr } from '../../platform/csr.ts';
 import { generateP256, spkiOf, type KeyPair } from '../../platform/keys.ts';
-import { certificateFingerprint } from '../../wire/chain.ts';
+import { openKeyset } from '../../wire/keyset.ts';
 import { peerOf } from '../../wire/tls-peer.ts';
 import { keyId, spkiThumbprint } from '../../wire/signed.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
@@ -128,9 +128,9 @@ function readProfile(redeemed: Redeemed, { address, broker, key }: Expected): Pr
     peer.kind === 'human' &&
     peer.id === id &&
     peer.trustDomain === broker.trustDomain &&
-    peer.spki === spkiThumbprint(key.publicKey) &&
-    certificateFingerprint(redeemed.root) === certificateFingerprint(broker.root);
-  if (!isOurs) {
+    peer.spki === spkiThumbprint(key.publicKey);
+  const keyset = openKeyset(redeemed.keyset, new X509Certificate(broker.root));
+  if (!isOurs || keyset === undefined) {
     throw new SallyportError(
       'internal',
       `"${address}" answered with a certificate that is not for the key made here`,
@@ -142,7 +142,7 @@ function readProfile(redeemed: Redeemed, { address, broker, key }: Expected): Pr
   return {
     broker: address,
     trustDomain: broker.trustDomain,
-    root: broker.root,
+    root: keyset.root.toString(),
     id,
     name,
     certificate,

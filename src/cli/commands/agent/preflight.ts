@@ -14,7 +14,8 @@ import { printable } from '../../../core/printable.ts';
 import { parseToken } from '../../../core/token.ts';
 import { parseAddress } from '../../../link/address.ts';
 import { chooseProxy } from '../../../link/choose-proxy.ts';
-import { certificateFingerprint } from '../../../wire/chain.ts';
+import { rootFingerprint } from '../../../wire/roots.ts';
+import { X509Certificate } from 'node:crypto';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { printFinding } from '../../finding.ts';
 import { printJson } from '../../output.ts';
@@ -91,7 +92,8 @@ function knownRoot(token: string | undefined, joined: Joined | undefined): Known
     });
   }
   if (joined === undefined) return undefined;
-  return { fingerprint: certificateFingerprint(joined.state.root), from: `"${printable(joined.dir)}"` };
+  const root = new X509Certificate(joined.state.root);
+  return { fingerprint: rootFingerprint(root), from: `"${printable(joined.dir)}"` };
 }
 
 async function proxyFor(

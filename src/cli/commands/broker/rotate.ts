@@ -1,4 +1,5 @@
-// sallyport broker rotate issuing: another issuing CA, while links and sessions stay.
+// sallyport broker rotate issuing|root: another issuing CA, or another root and issuing CA, while links and
+// sessions stay.
 
 import { resolve } from 'node:path';
 import { SallyportError } from '../../../core/errors.ts';
@@ -6,7 +7,7 @@ import { printable } from '../../../core/printable.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { askLocal } from '../../broker/ask-local.ts';
 import { localTime } from '../../moment.ts';
-import { printFields, printJson } from '../../output.ts';
+import { print, printFields, printJson } from '../../output.ts';
 import { defaultDataDir } from './run.ts';
 
 interface Options extends CommonOptions {
@@ -15,24 +16,35 @@ interface Options extends CommonOptions {
 }
 
 export async function run(options: Options): Promise<number> {
-  if (options.what !== 'issuing') {
-    throw new SallyportError('invalid', `"${printable(options.what, 40)}" is not rotated by this version`, {
-      next: 'sallyport broker rotate issuing',
+  if (options.what !== 'issuing' && options.what !== 'root') {
+    throw new SallyportError('invalid', `"${printable(options.what, 40)}" is nothing that is rotated`, {
+      next: 'sallyport broker rotate issuing, or sallyport broker rotate root',
     });
   }
   const dataDir = resolve(options.data ?? defaultDataDir());
   const facts = await askLocal(dataDir, { do: 'rotate', what: options.what });
-  if (options.json === true) printJson(facts);
-  else {
-    printFields([
-      ['issuing CA', String(facts['serial'])],
-      ['keyset', `version ${String(facts['keysetVersion'])}`],
-      ['the one before', String(facts['oldSerial'])],
-      [
-        'its certificates',
-        `accepted until ${localTime(String(facts['oldAcceptedUntil'])) ?? ''}; its key is gone`,
-      ],
-    ]);
+  if (options.json === true) {
+    printJson(facts);
+    return 0;
+  }
+  const isRoot = options.what === 'root';
+  printFields([
+    ...(isRoot ? ([['root', String(facts['rootFingerprint'])]] as const) : []),
+    ['issuing CA', String(facts['serial'])],
+    ['keyset', `version ${String(facts['keysetVersion'])}`],
+    ['the one before', String(facts['oldSerial'])],
+    [
+      'its certificates',
+      `accepted until ${localTime(String(facts['oldAcceptedUntil'])) ?? ''}; its key is gone`,
+    ],
+  ]);
+  if (isRoot) {
+    print(
+      'devices and people follow by themselves, also those who are away: the old root signed the new one',
+    );
+    print(
+      'next: sallyport broker backup FILE: an older backup has the old root, whom who followed no longer believes',
+    );
   }
   return 0;
 }
