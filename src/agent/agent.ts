@@ -5,17 +5,16 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { SallyportError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
 import type { Environment } from '../link/choose-proxy.ts';
 import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import { keepDialling, type DialState } from '../link/reconnect.ts';
 import type { SessionLimits } from '../link/session-life.ts';
-import { systemClock, type Clock, type Timer } from '../platform/clock.ts';
+import { systemClock, type Clock } from '../platform/clock.ts';
 import { ensurePrivateDir } from '../platform/files.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { systemRandom, type Random } from '../platform/random.ts';
-import type { Receipt } from '../wire/receipt.ts';
 import { keyId, type Signer } from '../wire/signed.ts';
+import type { Welcomed } from './link-greeting.ts';
 import { dialLink, type AgentLink, type LinkOptions } from './link.ts';
 import { LiveRecords } from './live-records.ts';
 import { claimSocket } from './local-socket.ts';
@@ -28,6 +27,7 @@ import { findProxy } from './proxy.ts';
 import { Receipts } from './receipts.ts';
 import { RenewalLoop } from './renewal.ts';
 import { sendReceipt } from './send-receipt.ts';
+import { SessionReports, type Report } from './session-reports.ts';
 import { ownAccount } from './services/account.ts';
 import { Processes, type ProcessScope } from './services/processes.ts';
 import { timeAt, type SignedTime } from './signed-time.ts';
@@ -94,6 +94,7 @@ interface AgentParts {
   readonly signer: Signer;
   readonly processes: Processes;
   readonly owner: Owner;
+  readonly reports: SessionReports;
 }
 
 class Agent {
@@ -102,15 +103,12 @@ class Agent {
   #dial: DialState<AgentLink> = { state: 'dialling' };
   #link: AgentLink | undefined;
   #time: SignedTime | undefined;
-  /** Sessions of an agent that was killed: torn down, their receipts wait for signed time. */
-  #unreported: readonly Omit<Receipt, 'endedAt'>[] = [];
   #isReady = false;
   /** Where the broker was dialled last. */
   #address: string;
   /** Dials in a row that failed. */
   #misses = 0;
   readonly #teardowns = new Set<Promise<void>>();
-  readonly #retries = new Set<Timer>();
 
   private constructor(parts: AgentParts, options: RunAgentOptions) {
     this.#parts = parts;
@@ -160,9 +158,11 @@ class Agent {
     });
     const records = await LiveRecords.open(file.dir);
     const given = { file, key, proxy, signer, version, clock, random, log };
-    const agent = new Agent({ ...given, receipts, processes, records, owner }, options);
+    const device = file.current.deviceId;
+    const leftovers = await endLeftovers({ processes, records, log });
+    const reports = new SessionReports({ device, receipts, records, clock, log }, leftovers);
+    const agent = new Agent({ ...given, receipts, processes, records, owner, reports }, options);
     owner.onRefused = (session) => agent.#link?.table.end(session, 'owner_cut');
-    await agent.#endLeftovers();
     return agent;
   }
 
@@ -199,7 +199,7 @@ class Agent {
     stop.abort();
     await Promise.all([stopped, renewal.stop()]);
     await Promise.all(this.#teardowns);
-    for (const timer of this.#retries) timer.cancel();
+    this.#parts.reports.stop();
     await receipts.stop();
     await this.#parts.processes.close();
   }
@@ -242,29 +242,8 @@ class Agent {
     });
   }
 
-  /** Negative test I17: nothing of a killed agent's sessions lives on once the next one dials. */
-  async #endLeftovers(): Promise<void> {
-    const { processes, records, file, log } = this.#parts;
-    const sessions = new Set([...(await records.list()), ...(await processes.leftovers())]);
-    this.#unreported = await Promise.all(
-      [...sessions].map(async (session) => {
-        const scope = await processes.openScope(session);
-        const teardown = await scope.terminate();
-        log.warn({ session, ...teardown }, 'a session that an earlier run left behind was ended');
-        return {
-          ...teardown,
-          device: file.current.deviceId,
-          session,
-          socketsLeft: 0,
-          channels: 0,
-          cause: 'agent_restarted' as const,
-        };
-      }),
-    );
-  }
-
   #linkOptions(): LinkOptions {
-    const { file, key, proxy, version, clock, random, log, records, processes, owner } = this.#parts;
+    const { file, key, proxy, version, clock, random, log, records, processes, owner, reports } = this.#parts;
     const openScope = async (session: string): Promise<ProcessScope> => {
       const [scope] = await Promise.all([processes.openScope(session), records.add(session)]);
       return scope;
@@ -285,48 +264,28 @@ class Agent {
       onEnded: (ended, endedAt) => {
         log.info({ ...ended }, 'a session ended');
         owner.consent.forget(ended.session);
-        return this.#report({ ...ended, device: file.current.deviceId }, endedAt);
+        return reports.add(ended, endedAt);
       },
-      onWelcomed: (link, time) => this.#onWelcomed(link, time),
+      onWelcomed: (link, welcomed) => this.#onWelcomed(link, welcomed),
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
     };
   }
 
-  #onWelcomed(link: AgentLink, time: SignedTime): void {
-    const { file, receipts, clock, log } = this.#parts;
+  #onWelcomed(link: AgentLink, { time, awaited }: Welcomed): void {
+    const { file, reports, clock, log } = this.#parts;
     this.#link = link;
     this.#time = time;
     log.info({}, 'the link is up');
-    const endedAt = timeAt(time, clock.bootMs());
-    const left = this.#unreported;
-    this.#unreported = [];
-    for (const receipt of left) void this.#report(receipt, endedAt);
-    receipts.deliver();
+    reports.onTime(timeAt(time, clock.bootMs()));
+    const earlier = [...this.#teardowns].filter((teardown) => teardown !== link.tornDown);
+    Promise.all(earlier)
+      .then(async () => await reports.answer(awaited, timeAt(time, clock.bootMs())))
+      .catch((error: unknown) =>
+        log.error({ error: String(error) }, 'the broker asked for receipts in vain'),
+      );
     if (this.#isReady) return;
     this.#isReady = true;
     this.#options.onReady?.({ deviceId: file.current.deviceId, name: file.current.name });
-  }
-
-  /** The receipt is on the disk before the record goes: a kill in between reports twice, never not at all. */
-  async #report(receipt: Omit<Receipt, 'endedAt'>, endedAt: number): Promise<void> {
-    const { receipts, records, log } = this.#parts;
-    try {
-      await receipts.keep({ ...receipt, endedAt: Math.round(endedAt) });
-      await records.remove(receipt.session);
-    } catch (error) {
-      // The record stays, so that the next start reports this session too.
-      log.error({ session: receipt.session, error: String(error) }, 'a receipt could not be kept');
-      this.#reportLater(receipt, endedAt);
-    }
-  }
-
-  /** The disk may have room again by then. */
-  #reportLater(receipt: Omit<Receipt, 'endedAt'>, endedAt: number): void {
-    const timer = this.#parts.clock.setTimer(limits.receiptRetryMs, () => {
-      this.#retries.delete(timer);
-      void this.#report(receipt, endedAt);
-    });
-    this.#retries.add(timer);
   }
 
   #onDial(state: DialState<AgentLink>): void {
@@ -354,6 +313,23 @@ class Agent {
   #signedNow(): number | undefined {
     return this.#time === undefined ? undefined : timeAt(this.#time, this.#parts.clock.bootMs());
   }
+}
+
+/** Negative test I17: nothing of a killed agent's sessions lives on once the next one dials. */
+async function endLeftovers({
+  processes,
+  records,
+  log,
+}: Pick<AgentParts, 'processes' | 'records' | 'log'>): Promise<readonly Report[]> {
+  const sessions = new Set([...(await records.list()), ...(await processes.leftovers())]);
+  return await Promise.all(
+    [...sessions].map(async (session) => {
+      const scope = await processes.openScope(session);
+      const teardown = await scope.terminate();
+      log.warn({ session, ...teardown }, 'a session that an earlier run left behind was ended');
+      return { ...teardown, session, socketsLeft: 0, channels: 0, cause: 'agent_restarted' as const };
+    }),
+  );
 }
 
 /** The same for the same state directory, after a restart too. */

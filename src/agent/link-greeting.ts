@@ -5,6 +5,7 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError, type ErrorCode } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
+import { parseId } from '../core/ids.ts';
 import type { Keyset } from '../core/keys.ts';
 import { text } from '../wire/fields.ts';
 import { keyFinder, openKeyset } from '../wire/keyset.ts';
@@ -26,6 +27,8 @@ export interface Welcomed {
   readonly root: string;
   /** Where the broker may be found, as it says. */
   readonly addresses: readonly string[];
+  /** Sessions whose receipts it lacks. */
+  readonly awaited: readonly string[];
   /** Finds the keys that passes and leases are signed with. */
   readonly findPassKey: KeyFinder;
   readonly lease: Lease;
@@ -81,6 +84,7 @@ export function checkWelcome(body: string, facts: WelcomeFacts): Welcomed {
     keysetVersion: keyset.version,
     root: root.toString(),
     addresses: welcome.addresses ?? [],
+    awaited: (welcome.awaited ?? []).filter((id) => parseId('ses', id) !== undefined),
     findPassKey,
     lease,
   };

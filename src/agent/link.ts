@@ -23,7 +23,7 @@ import type { Account } from './services/account.ts';
 import type { BrokerPlace } from './services/dial.ts';
 import type { ProcessScope } from './services/processes.ts';
 import { SessionTable, type EndedSession } from './session-table.ts';
-import { timeAt, type SignedTime } from './signed-time.ts';
+import { timeAt } from './signed-time.ts';
 import type { StateFile } from './state.ts';
 
 export interface LinkOptions {
@@ -44,7 +44,7 @@ export interface LinkOptions {
   /** A session of this link is torn down; `endedAt` by signed time, Unix ms. */
   readonly onEnded: (ended: EndedSession, endedAt: number) => Promise<void>;
   /** The authority stands behind the link: it may carry channels. */
-  readonly onWelcomed: (link: AgentLink, time: SignedTime) => void;
+  readonly onWelcomed: (link: AgentLink, welcomed: Welcomed) => void;
   readonly limits?: SessionLimits;
 }
 
@@ -190,7 +190,7 @@ export class AgentLink implements DialledLink {
       return;
     }
     request.reply('');
-    this.#options.onWelcomed(this, this.#welcomed.time);
+    this.#options.onWelcomed(this, this.#welcomed);
   }
 
   async #takeWelcome(body: string): Promise<Welcomed> {

@@ -31,6 +31,8 @@ export class Receipts {
   readonly #dir: string;
   /** Sessions whose receipts are on the disk, oldest first. */
   readonly #kept: Set<string>;
+  /** Sessions whose receipts the broker took in this run: the newest of them. */
+  readonly #taken = new Set<string>();
   #delivery: Promise<void> | undefined;
   #retry: Timer | undefined;
   #isStopped = false;
@@ -50,6 +52,11 @@ export class Receipts {
 
   get waiting(): number {
     return this.#kept.size;
+  }
+
+  /** One waits here for the broker, or was taken by it lately. */
+  has(session: string): boolean {
+    return this.#kept.has(session) || this.#taken.has(session);
   }
 
   /** On the disk when it resolves; delivered as soon as the broker can be reached. */
@@ -104,6 +111,11 @@ export class Receipts {
         return false;
       }
       log.warn({ session, error: words }, 'the broker does not want this receipt');
+    }
+    this.#taken.add(session);
+    for (const oldest of this.#taken) {
+      if (this.#taken.size <= limits.receiptsAskedMax) break;
+      this.#taken.delete(oldest);
     }
     await this.#drop(session);
     return true;

@@ -146,6 +146,8 @@ export const limits = {
   sessionsPerDeviceMax: 1_000,
   /** Teardown receipts kept on the device until the broker took them; the oldest go first. */
   receiptsSpooledMax: 1_000,
+  /** Of one welcome: missing receipts that the device is asked for. The rest with the next one. */
+  receiptsAskedMax: 100,
   receiptRetryMs: 30_000,
   /** A stopping agent waits this long for a broker that does not answer; the receipts stay on the disk. */
   receiptStopWaitMs: 3_000,

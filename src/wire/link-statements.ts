@@ -13,6 +13,8 @@ export interface Welcome {
   readonly stateEpoch: number;
   /** host:port of where the broker may be found, now or later; a broker that says none is where it is. */
   readonly addresses?: readonly string[];
+  /** Sessions that ended here without a receipt: the device answers for those too that it never heard of. */
+  readonly awaited?: readonly string[];
 }
 
 /** The sessions that this link may carry until `validUntil`. What is not listed is cut. */
@@ -29,14 +31,21 @@ export interface Lease {
 
 export function readWelcome(fields: Fields): Welcome | undefined {
   const addresses = texts(fields, 'addresses');
-  const welcome = complete<Omit<Welcome, 'addresses'>>({
+  const awaited = texts(fields, 'awaited');
+  const welcome = complete<Omit<Welcome, 'addresses' | 'awaited'>>({
     device: text(fields, 'device'),
     linkNonce: text(fields, 'linkNonce'),
     time: whole(fields, 'time'),
     linkEpoch: whole(fields, 'linkEpoch'),
     stateEpoch: whole(fields, 'stateEpoch'),
   });
-  return welcome && { ...welcome, ...(addresses === undefined ? {} : { addresses }) };
+  return (
+    welcome && {
+      ...welcome,
+      ...(addresses === undefined ? {} : { addresses }),
+      ...(awaited === undefined ? {} : { awaited }),
+    }
+  );
 }
 
 export function readLease(fields: Fields): Lease | undefined {

@@ -21,6 +21,8 @@ export interface Receipt {
     | 'idle'
     | 'agent_stopped'
     | 'agent_restarted'
+    /** Asked for by a welcome: nothing of it ever reached this agent, or all of it is long gone. */
+    | 'unknown_here'
     /** The device's owner typed `agent cut`, or his new rules no longer allow it. */
     | 'owner_cut'
     /** The longest session that the device's owner allows. */
@@ -43,6 +45,7 @@ const causes: ReadonlySet<unknown> = new Set<Receipt['cause']>([
   'idle',
   'agent_stopped',
   'agent_restarted',
+  'unknown_here',
   'owner_cut',
   'owner_limit',
 ]);

@@ -203,6 +203,28 @@ test('a receipt that the broker did not take is kept on the disk, and delivered 
   assert.deepEqual(await readdir(join(world.stateDir, 'receipts')), []);
 });
 
+test('R-046 asked for sessions that never reached it, the agent says so; of the others it says what was', async (t) => {
+  const { world, link } = await newLink(t);
+  const ran = sessionName();
+  const channel = await converse(
+    await link.open(exec('sh', '-c', 'echo up; exec sleep 600'), { session: ran }),
+  );
+  await channel.until('up');
+  link.socket.destroy();
+  const unheard = sessionName();
+  const next = await world.nextLink();
+  await next.welcome({ welcome: { awaited: [ran, unheard, 'ses_../../etc'] } });
+  const receipts = new Map<string, Receipt>();
+  while (!receipts.has(ran) || !receipts.has(unheard)) {
+    const receipt = await nextReceipt(world);
+    assert.ok(!receipts.has(receipt.session), 'nothing is said twice');
+    receipts.set(receipt.session, receipt);
+  }
+  assert.equal(receipts.get(ran)?.cause, 'link_lost');
+  const { cause, method, processesLeft, channels } = receipts.get(unheard) ?? {};
+  assert.deepEqual([cause, method, processesLeft, channels], ['unknown_here', 'nothing_started', 0, 0]);
+});
+
 test('a receipt that the broker will never take is dropped', async (t) => {
   const world = await startAgentWorld();
   t.after(() => world.close());

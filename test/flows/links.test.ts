@@ -23,7 +23,9 @@ import { newId, type SessionId } from '../../src/core/ids.ts';
 import { createCsr } from '../../src/platform/csr.ts';
 import { generateP256 } from '../../src/platform/keys.ts';
 import { controlVersion, type LinkBody, type Order } from '../../src/wire/control.ts';
-import { spkiThumbprint } from '../../src/wire/signed.ts';
+import { keyFinder } from '../../src/wire/keyset.ts';
+import { readWelcome } from '../../src/wire/link-statements.ts';
+import { spkiThumbprint, verifyStatement } from '../../src/wire/signed.ts';
 import {
   addDevice,
   addPerson,
@@ -121,6 +123,24 @@ test('L6 the same key again takes over at once: the older link is closed and its
   assert.equal(world.ctx.gates.linkOf(pump.device.id)?.id, body.link);
   assert.ok(world.orders.some((order) => order.type === 'closeLink' && order.link === pump.link.id));
   assert.equal(world.ctx.sessions.get(session), undefined);
+});
+
+test('R-046 a welcome asks for the receipts that are missing, of this device and of ended sessions alone', async () => {
+  const gone = await openLive();
+  await endSession(world.ctx, { session: gone, reason: 'exit', by: system });
+  const valve = await addDevice(world, 'valve-1');
+  const other = await open(world, ana, 'valve-1');
+  const about = { session: other.session.id, target: 'valve-1', linkNonce: other.linkNonce };
+  await channel(world, ana, about);
+  await endSession(world.ctx, { session: other.session.id as SessionId, reason: 'exit', by: system });
+  assert.notEqual(valve.device.id, pump.device.id);
+  const live = await openLive();
+  world.ctx.gates.dropLink(pump.link.id);
+  const { welcome } = await acceptLink(world.ctx, gateName, await linkBody());
+  const opened = verifyStatement('welcome', welcome, keyFinder(world.ctx.pki.keyset, 'pass'));
+  assert.ok(opened.ok);
+  assert.deepEqual(readWelcome(opened.payload)?.awaited, [gone]);
+  assert.ok(world.ctx.sessions.get(live) !== undefined);
 });
 
 test('L6 of two links that come up at once the later one counts, however long the log takes', async () => {

@@ -14,6 +14,7 @@ import { peerOf } from '../../wire/tls-peer.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { nextLease } from '../sessions/leases.ts';
+import { awaitedReceipts } from '../sessions/missing-receipts.ts';
 import type { Stored } from '../store/store.ts';
 import { updateRecord } from '../store/update-record.ts';
 import type { LiveLink } from './gate-book.ts';
@@ -63,6 +64,7 @@ export async function acceptLink(ctx: AuthorityContext, gate: string, body: Link
         linkEpoch: link.linkEpoch,
         stateEpoch: ctx.broker.stateEpoch,
         addresses: [ctx.broker.address, ...ctx.broker.also],
+        awaited: await awaitedReceipts(ctx, device.id),
       },
       ctx.pki.passSigner,
     ),

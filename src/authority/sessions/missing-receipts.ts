@@ -1,11 +1,26 @@
-// A device that never says how it tore a session down: after 24 h the session closes `unconfirmed`, and
-// the log says so (design section 6). Looked for once a minute.
+// A device that never says how it tore a session down: it is asked with its next welcome, since of a session that
+// it never heard of it says nothing by itself; after 24 h the session closes `unconfirmed`, and the log says so
+// (design section 6). Looked for once a minute.
 
+import type { DeviceId, SessionId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { canStep, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { AuthorityContext } from '../context.ts';
 import { updateRecord, type RecordChange } from '../store/update-record.ts';
+
+/** The oldest first. */
+export async function awaitedReceipts(
+  ctx: AuthorityContext,
+  device: DeviceId,
+): Promise<readonly SessionId[]> {
+  const page = await ctx.store.list(
+    'session',
+    { awaitsReceipt: true, device },
+    { limit: limits.receiptsAskedMax },
+  );
+  return page.items.map(({ value }) => value.id);
+}
 
 export function startReceiptWatch(ctx: AuthorityContext): () => void {
   let timer = ctx.clock.setTimer(limits.receiptSweepMs, sweep);

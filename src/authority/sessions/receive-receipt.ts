@@ -71,6 +71,7 @@ function endOf(receipt: Receipt): { readonly reason: EndReason; readonly detail?
     case 'link_lost':
     case 'agent_stopped':
     case 'agent_restarted':
+    case 'unknown_here':
       return { reason: 'device_gone' };
     case 'owner_cut':
       return { reason: 'device_gone', detail: 'cut on the device by its owner' };
