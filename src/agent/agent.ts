@@ -31,7 +31,7 @@ import { SessionReports, type Report } from './session-reports.ts';
 import { ownAccount } from './services/account.ts';
 import { Processes, type ProcessScope } from './services/processes.ts';
 import { timeAt, type SignedTime } from './signed-time.ts';
-import { defaultStateDir, loadJoined, StateFile } from './state.ts';
+import { defaultStateDir, loadJoined, placesOf, StateFile } from './state.ts';
 import { describeStatus } from './status.ts';
 
 export interface RunAgentOptions {
@@ -41,8 +41,6 @@ export interface RunAgentOptions {
   readonly config?: string | undefined;
   /** The directory came from another machine, and that is right. */
   readonly isMoved?: boolean;
-  /** Default /etc/machine-id. */
-  readonly machineIdFile?: string;
   /** Where a proxy is looked for that no file in the state directory names. */
   readonly env?: Environment;
   /** Of this program. */
@@ -66,7 +64,7 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const dir = options.state ?? defaultStateDir();
   const { state, key } = await loadJoined(dir);
   await ensurePrivateDir(dir);
-  const machine = { id: await readMachineId(options.machineIdFile), isMoved: options.isMoved === true };
+  const machine = { id: await readMachineId(), isMoved: options.isMoved === true };
   await requireMachine(dir, machine);
   let agent: Agent | undefined;
   const socket = await claimSocket(dir, (order) => {
@@ -206,9 +204,8 @@ class Agent {
 
   /** One place after the other, until one answers; a link that was lost is looked for at the first again. */
   async #dialOnce(signal: AbortSignal): Promise<AgentLink> {
-    const { address, addresses = [] } = this.#parts.file.current;
-    const places = [...new Set([address, ...addresses])];
-    this.#address = places[this.#misses % places.length] ?? address;
+    const places = placesOf(this.#parts.file.current);
+    this.#address = places[this.#misses % places.length] ?? this.#address;
     this.#misses += 1;
     const link = await dialLink(this.#linkOptions(), signal);
     this.#misses = 0;

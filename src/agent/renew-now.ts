@@ -1,7 +1,7 @@
 // `agent renew`: one renewal of an agent that does not run, by hand: a device that lay in a drawer is looked at
 // before it is put to work, and who suspects that its key was copied finds out at once.
 
-import { createPublicKey, X509Certificate } from 'node:crypto';
+import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import type { Environment } from '../link/choose-proxy.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -11,8 +11,8 @@ import { keyId } from '../wire/signed.ts';
 import { claimSocket } from './local-socket.ts';
 import { readMachineId, requireMachine } from './machine.ts';
 import { findProxy } from './proxy.ts';
-import { renewOnce } from './renewal.ts';
-import { loadJoined, StateFile } from './state.ts';
+import { renewOnce, wayFor } from './renewal.ts';
+import { loadJoined, placesOf, StateFile } from './state.ts';
 
 export interface RenewedNow {
   readonly name: string;
@@ -33,25 +33,34 @@ export async function renewNow(
   });
   try {
     const file = new StateFile(dir, state);
-    const { proxy } = await findProxy(state.address, { dir, env: options.env });
-    const hasEnded = systemClock.now() > new X509Certificate(state.certificate).validToDate.getTime();
-    await renewOnce(
-      {
-        file,
-        key,
-        proxy,
-        signer: { kid: keyId(createPublicKey(key)), privateKey: key },
-        clock: systemClock,
-        random: systemRandom,
-        log: silentLog,
-        now: () => systemClock.now(),
-        signedNow: () => undefined,
-      },
-      hasEnded ? 'recover' : 'renew',
-    );
+    await renewAnywhere(file, key, options.env);
     const { name, renewal, certificate } = file.current;
     return { name, n: renewal.n, notAfter: new X509Certificate(certificate).validToDate.getTime() };
   } finally {
     await socket.close();
   }
 }
+
+/** At the first place that answers; what is prepared once is sent to each. */
+async function renewAnywhere(file: StateFile, key: KeyObject, env: Environment): Promise<void> {
+  const signer = { kid: keyId(createPublicKey(key)), privateKey: key };
+  const places = placesOf(file.current);
+  for (const [at, address] of places.entries()) {
+    const { proxy } = await findProxy(address, { dir: file.dir, env });
+    const way = wayFor(file.current.certificate, systemClock.now());
+    try {
+      return await renewOnce({ ...system, file, key, proxy, signer, address: () => address }, way);
+    } catch (error) {
+      const isAway = error instanceof SallyportError && error.code === 'unavailable';
+      if (!isAway || at === places.length - 1) throw error;
+    }
+  }
+}
+
+const system = {
+  clock: systemClock,
+  random: systemRandom,
+  log: silentLog,
+  now: () => systemClock.now(),
+  signedNow: () => undefined,
+};

@@ -53,6 +53,11 @@ export function renewAt(certificate: string, fraction: number): number {
 /** With the certificate; or, where that has ended, by proof of the key alone. */
 export type RenewalWay = 'renew' | 'recover';
 
+/** `now`: Unix ms. */
+export function wayFor(certificate: string, now: number): RenewalWay {
+  return now > new X509Certificate(certificate).validToDate.getTime() ? 'recover' : 'renew';
+}
+
 /** One renewal, or the repetition of one that was never answered. */
 export async function renewOnce(options: RenewalOptions, way: RenewalWay = 'renew'): Promise<void> {
   const { file, key, proxy } = options;
@@ -149,7 +154,6 @@ export class RenewalLoop {
   readonly #options: RenewalOptions;
   #timer: Timer | undefined;
   #failures = 0;
-  #fault: SallyportError | undefined;
   /** Where in the jitter this certificate's renewal lies. */
   #fraction: number;
   #isStopped = false;
@@ -159,11 +163,6 @@ export class RenewalLoop {
     this.#options = options;
     this.#fraction = options.random.fraction();
     this.#schedule();
-  }
-
-  /** Why the last try failed. */
-  get fault(): SallyportError | undefined {
-    return this.#fault;
   }
 
   async stop(): Promise<void> {
@@ -195,8 +194,7 @@ export class RenewalLoop {
    */
   #way(): RenewalWay {
     const { file, now } = this.#options;
-    const hasEnded = now() > new X509Certificate(file.current.certificate).validToDate.getTime();
-    return hasEnded || this.#failures % 2 === 1 ? 'recover' : 'renew';
+    return this.#failures % 2 === 1 ? 'recover' : wayFor(file.current.certificate, now());
   }
 
   /** A request that was never answered is due at once. */
@@ -211,13 +209,11 @@ export class RenewalLoop {
       try {
         await renewOnce(this.#options, this.#way());
         this.#failures = 0;
-        this.#fault = undefined;
         this.#fraction = random.fraction();
         log.info({ n: file.current.renewal.n }, 'the device certificate was renewed');
       } catch (error) {
         this.#failures += 1;
-        this.#fault = error instanceof SallyportError ? error : undefined;
-        const next = this.#fault?.next;
+        const next = error instanceof SallyportError ? error.next : undefined;
         log.warn(
           {
             error: error instanceof Error ? error.message : String(error),

@@ -36,6 +36,11 @@ export interface AgentState {
   readonly renewal: Renewal;
 }
 
+/** "host:port" of where its broker may be found, the one it was joined at first. */
+export function placesOf({ address, addresses = [] }: AgentState): readonly string[] {
+  return [...new Set([address, ...addresses])];
+}
+
 export interface Renewal {
   readonly n: number;
   readonly secret: string;

@@ -70,7 +70,7 @@ const holdWords: Readonly<Record<HoldReason, string>> = {
 };
 
 /** For a sentence that begins with the device's name. */
-export function describeHold({ why }: Hold): string {
+export function describeHold({ why }: Pick<Hold, 'why'>): string {
   return holdWords[why];
 }
 

@@ -44,6 +44,11 @@ export function spkiOf(key: KeyObject): Buffer {
   return publicKey.export({ type: 'spki', format: 'der' });
 }
 
+/** The inverse: SPKI DER, base64url, as records keep it. Throws where it is none. */
+export function publicKeyOf(spki: string): KeyObject {
+  return createPublicKey({ key: Buffer.from(spki, 'base64url'), format: 'der', type: 'spki' });
+}
+
 /** The two kinds of key in use; undefined for every other. */
 export function keyKind(key: KeyObject): 'p256' | 'ed25519' | undefined {
   if (key.asymmetricKeyType === 'ed25519') return 'ed25519';

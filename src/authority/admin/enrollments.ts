@@ -7,7 +7,6 @@ import { parseId } from '../../core/ids.ts';
 import { usesLeft, type Enrollment } from '../../core/identity.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
-import { eachRecord } from './each-record.ts';
 import { identityName } from './names.ts';
 import { actor, type Operator } from './operator.ts';
 import { pageOfKept, type Paged } from './page.ts';
@@ -18,7 +17,7 @@ export async function listEnrollments(
   query: PageQuery,
 ): Promise<Paged<EnrollmentView>> {
   const now = ctx.clock.now();
-  const { kept, next } = await pageOfKept(all(ctx), query, (enrollment) => {
+  const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'enrollment' }, query, (enrollment) => {
     return usesLeft(enrollment) > 0 && enrollment.expiresAt > now;
   });
   const items: EnrollmentView[] = [];
@@ -51,10 +50,6 @@ export async function revokeEnrollment(
     ],
   });
   return { done: true };
-}
-
-async function* all(ctx: AuthorityContext): AsyncGenerator<Enrollment> {
-  for await (const { value } of eachRecord(ctx.store, 'enrollment')) yield value;
 }
 
 async function view(ctx: AuthorityContext, enrollment: Enrollment): Promise<EnrollmentView> {

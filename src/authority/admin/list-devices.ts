@@ -5,12 +5,10 @@ import type { z } from 'zod';
 import type { deviceQuery, DeviceView } from '../../api/nouns.ts';
 import { parseLabel, type Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 import { canDiscover } from '../sessions/session-facts.ts';
 import { sessionsPerDevice, viewDevice } from './device-view.ts';
-import { eachRecord } from './each-record.ts';
 import { isAdministrator, type Operator } from './operator.ts';
 import { pageOfKept, type Paged } from './page.ts';
 import { Pauses } from './pauses.ts';
@@ -22,7 +20,7 @@ export async function listDevices(
 ): Promise<Paged<DeviceView>> {
   const labels = readLabels(query.where);
   const pauses = new Pauses();
-  const { kept, next } = await pageOfKept(devices(ctx, query), query, async (device) => {
+  const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'device' }, query, async (device) => {
     if (query.hold !== undefined && device.hold?.why !== query.hold) return false;
     if (query.online !== undefined && (query.online === 'true') !== isOnline(ctx, device)) return false;
     if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
@@ -38,15 +36,6 @@ export async function listDevices(
 
 function isOnline(ctx: AuthorityContext, device: Device): boolean {
   return ctx.gates.linkOf(device.id) !== undefined;
-}
-
-async function* devices(
-  ctx: AuthorityContext,
-  { after, limit = limits.apiPageDefault }: Pick<z.output<typeof deviceQuery>, 'after' | 'limit'>,
-): AsyncGenerator<Device> {
-  // One more than fits shows that there is a next page.
-  const walk = { afterId: after, firstPage: Math.min(limit + 1, limits.apiPageMax) };
-  for await (const { value } of eachRecord(ctx.store, 'device', walk)) yield value;
 }
 
 function readLabels(where: string | readonly string[] | undefined): readonly (readonly [string, string])[] {

@@ -3,10 +3,8 @@
 
 import type { z } from 'zod';
 import type { serviceQuery, ServiceView } from '../../api/services.ts';
-import type { Service } from '../../core/service.ts';
 import type { AuthorityContext } from '../context.ts';
 import { canDiscover } from '../sessions/session-facts.ts';
-import { eachRecord } from './each-record.ts';
 import { findDevice } from './find.ts';
 import { isAdministrator, type Operator } from './operator.ts';
 import { pageOfKept, type Paged } from './page.ts';
@@ -20,7 +18,7 @@ export async function listServices(
 ): Promise<Paged<ServiceView>> {
   const only = query.device === undefined ? undefined : ((await findDevice(ctx, query.device))?.id ?? 'none');
   const pauses = new Pauses();
-  const { kept, next } = await pageOfKept(services(ctx), query, async (service) => {
+  const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'service' }, query, async (service) => {
     if (only !== undefined && service.device !== only) return false;
     if (isAdministrator(caller)) return true;
     await pauses.next();
@@ -30,8 +28,4 @@ export async function listServices(
   const items: ServiceView[] = [];
   for (const service of kept) items.push(await viewService(ctx, service));
   return { items, ...(next === undefined ? {} : { next }) };
-}
-
-async function* services(ctx: AuthorityContext): AsyncGenerator<Service> {
-  for await (const { value } of eachRecord(ctx.store, 'service')) yield value;
 }

@@ -50,14 +50,14 @@ export async function leaveOwned(
 
 async function allOwned(ctx: AuthorityContext, { id }: Identity): Promise<readonly Owned[]> {
   const owned: Owned[] = [];
-  const names = new Map<string, string>();
-  for await (const { value } of eachRecord(ctx.store, 'device')) {
-    names.set(value.id, value.name);
-    if (value.owner === id) owned.push({ kind: 'device', id: value.id, name: value.name });
+  for await (const { value } of eachRecord(ctx.store, 'device', { filter: { owner: id } })) {
+    owned.push({ kind: 'device', id: value.id, name: value.name });
   }
   for await (const { value } of eachRecord(ctx.store, 'service')) {
-    const name = `${names.get(value.device) ?? value.device}/${value.name}`;
-    if (value.owner === id) owned.push({ kind: 'service', id: value.id, name });
+    if (value.owner !== id) continue;
+    const device = await ctx.store.get('device', value.device);
+    const name = `${device?.value.name ?? value.device}/${value.name}`;
+    owned.push({ kind: 'service', id: value.id, name });
   }
   return owned;
 }

@@ -2,7 +2,8 @@
 
 import type { PageQuery } from '../../api/problem.ts';
 import { limits } from '../../core/limits.ts';
-import type { Page } from '../store/store.ts';
+import type { Page, RecordKind, Records, Store } from '../store/store.ts';
+import { eachRecord } from './each-record.ts';
 
 export interface Paged<T> {
   readonly items: T[];
@@ -15,22 +16,22 @@ export function storePage({ after, limit }: PageQuery, order: Page['order'] = 'i
 }
 
 /**
- * Fills one page from records in the order of their ids, keeping those that `keep` lets through. The
+ * Fills one page from a kind's records in the order of their ids, keeping those that `keep` lets through. The
  * cursor is the id of the last record shown: it tells nothing of those that were not.
  */
-export async function pageOfKept<T extends { readonly id: string }>(
-  records: AsyncIterable<T>,
+export async function pageOfKept<K extends RecordKind>(
+  { store, kind }: { readonly store: Store; readonly kind: K },
   { after, limit = limits.apiPageDefault }: PageQuery,
-  keep: (record: T) => boolean | Promise<boolean>,
-): Promise<{ readonly kept: readonly T[]; readonly next?: string }> {
-  const kept: T[] = [];
-  for await (const record of records) {
-    if (after !== undefined && record.id <= after) continue;
-    if (!(await keep(record))) continue;
+  keep: (record: Records[K]) => boolean | Promise<boolean>,
+): Promise<{ readonly kept: readonly Records[K][]; readonly next?: string }> {
+  const kept: Records[K][] = [];
+  // One more than fits shows that there is a next page.
+  const walk = { afterId: after, firstPage: Math.min(limit + 1, limits.apiPageMax) };
+  for await (const { value } of eachRecord(store, kind, walk)) {
+    if (!(await keep(value))) continue;
     const last = kept.at(-1);
-    // One more than fits shows that there is a next page.
     if (kept.length === limit && last !== undefined) return { kept, next: last.id };
-    kept.push(record);
+    kept.push(value);
   }
   return { kept };
 }

@@ -60,7 +60,7 @@ async function recordCuts(
   cut: readonly LiveSession[],
   first?: Commit,
 ): Promise<void> {
-  const detail = `the device ${describeHold({ why, since: ctx.clock.now() })}`;
+  const detail = `the device ${describeHold({ why })}`;
   await recordEnds(ctx, cut, { reason: 'lock', by, detail, ...(first === undefined ? {} : { first }) });
 }
 

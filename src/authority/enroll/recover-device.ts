@@ -3,13 +3,13 @@
 // counted per address, what is refused is on the log within bounds, and an unknown device and a wrong
 // signature have one answer.
 
-import { createPublicKey } from 'node:crypto';
 import type { Renewed } from '../../api/enrollments.ts';
 import type { Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import { parseId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
+import { publicKeyOf } from '../../platform/keys.ts';
 import { readRenewalRequest } from '../../wire/renewal.ts';
 import { keyId, verifyStatement } from '../../wire/signed.ts';
 import { RateLimit } from '../api/rate-limit.ts';
@@ -85,8 +85,7 @@ export class RecoverDoor {
     const id = named === undefined ? undefined : parseId('dev', named);
     const device = id === undefined ? undefined : (await this.#ctx.store.get('device', id))?.value;
     if (device === undefined) return undefined;
-    const der = { key: Buffer.from(device.publicKey, 'base64url'), format: 'der', type: 'spki' } as const;
-    const key = createPublicKey(der);
+    const key = publicKeyOf(device.publicKey);
     return verifyStatement('renewal', request, (kid) => (kid === keyId(key) ? key : undefined)).ok
       ? device
       : undefined;

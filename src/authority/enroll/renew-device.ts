@@ -7,13 +7,13 @@
 //
 // A request that the key did not sign, or that cannot be read, says nothing about copies: it is refused.
 
-import { createPublicKey } from 'node:crypto';
 import type { Renewed } from '../../api/enrollments.ts';
 import { describeHold, isBarred, type Device, type Hold, type HoldReason } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { publicKeyOf } from '../../platform/keys.ts';
 import { keyFinder } from '../../wire/keyset.ts';
 import {
   readRenewalProof,
@@ -93,11 +93,7 @@ async function readRequest(
   device: Device,
   terms: RenewalTerms,
 ): Promise<RenewalRequest> {
-  const key = createPublicKey({
-    key: Buffer.from(device.publicKey, 'base64url'),
-    format: 'der',
-    type: 'spki',
-  });
+  const key = publicKeyOf(device.publicKey);
   const verified = verifyStatement('renewal', terms.request, (kid) => (kid === keyId(key) ? key : undefined));
   if (!verified.ok)
     throw await refuse(ctx, device, `the request is not signed by its key: ${verified.fault}`, terms);

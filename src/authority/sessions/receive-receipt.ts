@@ -1,12 +1,12 @@
 // Use-case: a device delivers its signed teardown receipt. The session closes; what the device says it
 // left behind is on the log. A receipt may come more than once: the first one counts.
 
-import { createPublicKey } from 'node:crypto';
 import type { EventDraft } from '../../core/event.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { parseId } from '../../core/ids.ts';
 import { canStep, isLive, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
+import { publicKeyOf } from '../../platform/keys.ts';
 import { readReceipt, type Receipt } from '../../wire/receipt.ts';
 import { keyId, verifyStatement } from '../../wire/signed.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
@@ -45,11 +45,7 @@ export async function receiveReceipt(
 async function readSigned(ctx: AuthorityContext, caller: Caller, statement: string): Promise<Receipt> {
   const device = await ctx.store.get('device', caller.id);
   if (device === undefined) throw new SallyportError('not_found', 'there is no such device');
-  const key = createPublicKey({
-    key: Buffer.from(device.value.publicKey, 'base64url'),
-    format: 'der',
-    type: 'spki',
-  });
+  const key = publicKeyOf(device.value.publicKey);
   const verified = verifyStatement('receipt', statement, (kid) => (kid === keyId(key) ? key : undefined));
   const receipt = verified.ok ? readReceipt(verified.payload) : undefined;
   if (receipt === undefined || receipt.device !== caller.id) {

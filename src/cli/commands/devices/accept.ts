@@ -39,7 +39,7 @@ async function acceptOne(me: SignIn, nameOrId: string, options: Options): Promis
   const name = printable(before.name);
   if (before.hold === undefined) print(`the device "${name}" needs no acceptance`);
   else {
-    const why = describeHold({ why: before.hold.why, since: Date.parse(before.hold.since) });
+    const why = describeHold(before.hold);
     await confirm(`"${name}" ${why}; accept it, so that policy decides who may reach it?`, options);
   }
   const device = await accept(me, before.id);

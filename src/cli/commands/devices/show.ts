@@ -39,6 +39,5 @@ export async function run(options: CommonOptions & { readonly device: string }):
 
 function heldText({ hold }: DeviceView): string | undefined {
   if (hold === undefined) return undefined;
-  const since = Date.parse(hold.since);
-  return `it ${describeHold({ why: hold.why, since })}, since ${localTime(hold.since) ?? ''}`;
+  return `it ${describeHold(hold)}, since ${localTime(hold.since) ?? ''}`;
 }
