@@ -5,7 +5,8 @@
 import type { KeyObject } from 'node:crypto';
 import { SallyportError, toProblem } from '../core/errors.ts';
 import { parseAddress } from '../link/address.ts';
-import { areDatesRight, dialByRoot, type Rooted } from '../link/dial-by-root.ts';
+import { dialByRoot, type Rooted } from '../link/dial-by-root.ts';
+import { dateFault } from '../wire/chain.ts';
 import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialledLink } from '../link/reconnect.ts';
 import { serveLink } from '../link/session.ts';
@@ -219,8 +220,10 @@ export class AgentLink implements DialledLink {
     if (this.#undated === undefined) return;
     const { clock, log } = this.#options;
     log.warn({ aheadMs: Math.round(clock.now() - now) }, 'the clock here is wrong; signed time is used');
-    if (areDatesRight(this.#undated, now)) return;
-    throw new SallyportError('pass_expired', 'a certificate of the gate has ended, by signed time');
+    if (this.#undated.every((certificate) => dateFault(certificate, now) === undefined)) return;
+    throw new SallyportError('pass_expired', 'a certificate of the gate has ended, by signed time', {
+      next: 'restart the broker: its gate asks for another certificate then',
+    });
   }
 
   async #lease(request: IncomingRequest): Promise<void> {

@@ -7,6 +7,7 @@ import { makeSnapshot } from './backup/snapshot.ts';
 import type { AuthorityContext } from './context.ts';
 import { createLocalInvite } from './enroll/first-invite.ts';
 import type { LocalOrders } from './local-door.ts';
+import { keyFacts } from './pki/inspect-keys.ts';
 import { rotatable, type Rotatable } from './pki/authority-keys.ts';
 
 export interface LocalParts {
@@ -19,17 +20,24 @@ export interface LocalParts {
 export function localOrders(ctx: AuthorityContext, { dir, rotate }: LocalParts): LocalOrders {
   return {
     invite: async ({ name }) => {
-      if (typeof name !== 'string') throw new SallyportError('invalid', 'whom to invite is missing');
+      if (typeof name !== 'string')
+        throw new SallyportError('invalid', 'whom to invite is missing', { next: 'give a name' });
       return { invite: await createLocalInvite(ctx, { name }) };
     },
     snapshot: async () => await makeSnapshot(ctx, dir),
     rotate: async ({ what }) => {
       const known = rotatable.find((one) => one === what);
-      if (known === undefined)
-        throw new SallyportError('invalid', 'the issuing CA can be rotated, and the root');
+      if (known === undefined) {
+        throw new SallyportError('invalid', 'this is nothing that is rotated', {
+          next: `say one of ${rotatable.join(', ')}`,
+        });
+      }
       return await rotateInLife(ctx, known, rotate);
     },
-    check: async () => await checkStore(ctx.store, { stateEpoch: ctx.broker.stateEpoch }),
+    check: async () => ({
+      ...(await checkStore(ctx.store, { stateEpoch: ctx.broker.stateEpoch })),
+      keys: keyFacts(ctx.pki),
+    }),
   };
 }
 

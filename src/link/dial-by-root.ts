@@ -54,13 +54,6 @@ export async function dialByRoot(options: RootedDial): Promise<Rooted> {
   }
 }
 
-/** Whether each certificate of a chain holds at that time, Unix ms. */
-export function areDatesRight(chain: readonly X509Certificate[], now: number): boolean {
-  return chain.every(
-    ({ validFromDate, validToDate }) => now >= validFromDate.getTime() && now <= validToDate.getTime(),
-  );
-}
-
 function isAboutDates(error: SallyportError): boolean {
   const code = faultCode(error.cause);
   return code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID';

@@ -84,6 +84,12 @@ test('what is no sealed stream, and what another version made, says so', async (
   assert.equal(await fault(sealed), 'other_version');
 });
 
+test('a header with a point of low order gives no key (RFC 7748 section 6.1)', async () => {
+  const sealed = await all(seal(chunks(Buffer.from('x'), 1), recipient));
+  sealed.fill(0, header - 32, header);
+  assert.equal(await fault(sealed), 'wrong_key_or_changed');
+});
+
 test('keys read back, and nothing else is taken for one', () => {
   assert.equal(recipientOf(key), keys.recipient);
   for (const text of ['', 'spb1.', 'spb2.AAAA', `${keys.recipient}A`, keys.recipient.slice(0, -1)]) {

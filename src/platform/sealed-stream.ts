@@ -108,7 +108,7 @@ export async function* unseal(source: AsyncIterable<Uint8Array>, key: KeyObject)
     throw new SealFault('other_version', 'this backup was made by another version');
   }
   const ephemeral = header.subarray(magic.length);
-  const secret = diffieHellman({ privateKey: key, publicKey: publicKeyOf(ephemeral) });
+  const secret = sharedSecret(key, ephemeral);
   const opened = derive(secret, ephemeral, rawPublic(createPublicKey(key)));
   let number = 0;
   let held: Buffer | undefined;
@@ -118,6 +118,16 @@ export async function* unseal(source: AsyncIterable<Uint8Array>, key: KeyObject)
   }
   if (held === undefined) throw new SealFault('truncated', 'the backup ends after its header');
   yield decrypt(held, opened, { number, isLast: true });
+}
+
+/** RFC 7748 section 6.1: a point of low order, which gives no secret, is refused. */
+function sharedSecret(key: KeyObject, ephemeral: Buffer): Buffer {
+  try {
+    return diffieHellman({ privateKey: key, publicKey: publicKeyOf(ephemeral) });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new SealFault('wrong_key_or_changed', 'its header was changed');
+  }
 }
 
 function decrypt(

@@ -86,7 +86,8 @@ export function presentedChain(socket: TLSSocket): readonly X509Certificate[] {
   return chain;
 }
 
-function dateFault(
+/** `now`: Unix ms; undefined: dates are not looked at. */
+export function dateFault(
   { validFromDate, validToDate }: X509Certificate,
   now: number | undefined,
 ): ChainFault | undefined {

@@ -76,6 +76,35 @@ test('a broker with an expired certificate is refused, and the clock is named', 
   assert.match(await firstFault(world), /has expired: the clock here is ahead/);
 });
 
+test('L3 an expired gate is heard until it shows the time: signed time closes its link, or proves the clock wrong', async (t) => {
+  const notAfter = Date.now() - 60_000;
+  const world = await newWorld(t, {
+    gateLeaf: async (ca) => {
+      const leaf = await ca.leaf('gate', 'gate-1', { notAfter: new Date(notAfter) });
+      return { ...leaf, cert: leaf.cert + ca.root };
+    },
+  });
+  world.start();
+  const late = await world.nextLink();
+  await assert.rejects(late.welcome(), { code: 'pass_expired' });
+  const inTime = await world.nextLink();
+  await inTime.welcome({ welcome: { time: notAfter - 10_000 } });
+  // From here on the true time is known: the same certificate is out of date, and refused before any hello.
+  const channel = await converse(await inTime.open(exec('true')));
+  assert.deepEqual((await channel.ended).exit, { code: 0 });
+});
+
+test('L3 an expired gate of another root is refused although dates are not looked at', async (t) => {
+  const foreign = await createTestCa();
+  const world = await newWorld(t, {
+    gateLeaf: async () => {
+      const leaf = await foreign.leaf('gate', 'gate-1', { notAfter: new Date(Date.now() - 60_000) });
+      return { ...leaf, cert: leaf.cert + foreign.root };
+    },
+  });
+  assert.match(await firstFault(world), /not the broker that was pinned|has expired/);
+});
+
 test('R-010 a connected link grants nothing: before the welcome every channel is refused', async (t) => {
   const { link } = await newLink(t);
   await assert.rejects(async () => converse(await link.open(exec('true'))), { code: 'no_signed_time' });

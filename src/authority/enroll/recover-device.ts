@@ -57,7 +57,9 @@ export class RecoverDoor {
     const lock = ctx.locks.find({ device: device.id });
     if (lock !== undefined) {
       await this.#note('locked', `"${device.name}" is locked`, sourceIp);
-      throw new SallyportError('locked', `"${device.name}" is locked: ${printable(lock.reason)}`);
+      throw new SallyportError('locked', `"${device.name}" is locked: ${printable(lock.reason)}`, {
+        next: 'an administrator unlocks it: sallyport locks ls',
+      });
     }
     const absentMs = await absence(ctx, device);
     if (absentMs > limits.recoveryMaxMs) {

@@ -147,12 +147,16 @@ async function takeOver(ctx: AuthorityContext, link: LiveLink): Promise<void> {
   const lock = ctx.locks.find({ device: link.device });
   if (lock !== undefined) {
     await endLink(ctx, link, 'lock');
-    throw new SallyportError('locked', `"${link.deviceName}" is locked: ${printable(lock.reason)}`);
+    throw new SallyportError('locked', `"${link.deviceName}" is locked: ${printable(lock.reason)}`, {
+      next: 'an administrator unlocks it: sallyport locks ls',
+    });
   }
   const device = (await ctx.store.get('device', link.device))?.value;
   if (device === undefined || !isBarred(device)) return;
   await endLink(ctx, link, 'lock');
-  throw new SallyportError('not_accepted', `"${link.deviceName}" ${describeHold(device.hold)}`);
+  throw new SallyportError('not_accepted', `"${link.deviceName}" ${describeHold(device.hold)}`, {
+    next: `an administrator accepts it: sallyport devices accept ${link.deviceName}`,
+  });
 }
 
 export async function linkClosed(ctx: AuthorityContext, gate: string, body: LinkClosedBody): Promise<void> {

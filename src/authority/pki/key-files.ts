@@ -15,7 +15,8 @@ import { SallyportError } from '../../core/errors.ts';
 import { readPrivateFile, writeFileAtomic } from '../../platform/files.ts';
 import { privatePem } from '../../platform/keys.ts';
 
-export type SignerName = 'pass' | 'checkpoint' | 'assertion';
+export const signerNames = ['pass', 'checkpoint', 'assertion'] as const;
+export type SignerName = (typeof signerNames)[number];
 
 export class KeyFiles {
   readonly #dir: string;

@@ -38,6 +38,10 @@ export async function askLocal(
   const reply = parseJsonObject(text);
   const problem = fromProblem(reply);
   if (problem !== undefined) throw problem;
-  if (reply === undefined) throw new SallyportError('unavailable', `the broker on "${path}" ended meanwhile`);
+  if (reply === undefined) {
+    throw new SallyportError('unavailable', `the broker on "${path}" ended meanwhile`, {
+      next: 'look into its log, start it, and try again',
+    });
+  }
   return reply;
 }

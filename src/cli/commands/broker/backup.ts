@@ -11,7 +11,8 @@ import { snapshotOfStopped } from '../../../authority/backup/stopped.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import { printable } from '../../../core/printable.ts';
-import { packBundle, type Entry } from '../../../platform/bundle.ts';
+import { BundleFault, packBundle, type Entry } from '../../../platform/bundle.ts';
+import { errnoOf, fileFault } from '../../../platform/file-fault.ts';
 import { parseRecipient, seal } from '../../../platform/sealed-stream.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { askLocal, localSocketOf } from '../../broker/ask-local.ts';
@@ -56,10 +57,10 @@ export async function run(options: BrokerBackupOptions): Promise<number> {
       log: { size: snapshot.size, chainHash: snapshot.chainHash },
       stateEpoch: snapshot.stateEpoch,
     };
-    const bytes = await writeSealed(
-      partial,
-      seal(packBundle(entries(dataDir, snapshot.path, manifest)), recipient),
-    );
+    const sealed = seal(packBundle(entries(dataDir, snapshot.path, manifest)), recipient);
+    const bytes = await writeSealed(partial, sealed).catch((error: unknown) => {
+      throw asFileFault(error, file);
+    });
     await rename(partial, file);
     if (options.json === true) printJson({ file, bytes, ...manifest });
     else {
@@ -93,7 +94,9 @@ async function takeSnapshot(dataDir: string): Promise<Snapshot> {
     typeof chainHash !== 'string' ||
     typeof stateEpoch !== 'number'
   )
-    throw new SallyportError('internal', 'the broker gave no snapshot');
+    throw new SallyportError('version_unsupported', 'the broker that runs gave no snapshot', {
+      next: 'it is of another version than this command: restart it, then try again',
+    });
   return { path, size, chainHash, stateEpoch };
 }
 
@@ -113,6 +116,16 @@ async function* filesBelow(path: string): AsyncGenerator<string> {
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) yield join(entry.parentPath, entry.name);
   }
+}
+
+function asFileFault(error: unknown, file: string): unknown {
+  if (error instanceof BundleFault) {
+    return new SallyportError('local_file', `the backup was not finished: ${error.message}`, {
+      next: 'something changed while it was read: try again',
+      cause: error,
+    });
+  }
+  return errnoOf(error) === undefined ? error : fileFault(error, 'write', file);
 }
 
 /** Private, and on the disk when this resolves. */

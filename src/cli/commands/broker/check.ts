@@ -5,12 +5,10 @@ import { statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { StoreCheck } from '../../../authority/backup/check-store.ts';
 import { checkStopped } from '../../../authority/backup/stopped.ts';
-import { loadOrCreateAuthorityKeys } from '../../../authority/pki/authority-keys.ts';
+import { inspectKeys, type KeyFacts } from '../../../authority/pki/inspect-keys.ts';
 import { formatDuration } from '../../../core/duration.ts';
 import { exitStatus, SallyportError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
-import { systemClock } from '../../../platform/clock.ts';
-import { systemRandom } from '../../../platform/random.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { askLocal, localSocketOf } from '../../broker/ask-local.ts';
 import { loadConfig } from '../../broker/load-config.ts';
@@ -49,10 +47,13 @@ export async function run(options: CommonOptions & { readonly data?: string }): 
     const { name, listen } = await loadConfig(dataDir, {});
     return { ok: true, says: `"${name}", listens on ${listen.host}:${listen.port}` };
   });
-  await look('keys', async () => await checkKeys(dataDir));
+  const running = existsSync(localSocketOf(dataDir)) ? askRunning(dataDir) : undefined;
+  // Looked at below; a broker that does not answer is a finding of each that needs it.
+  running?.catch(() => undefined);
+  await look('keys', async () => checkKeys((await running)?.keys ?? (await stoppedKeys(dataDir))));
   let store: StoreCheck | undefined;
   await look('log', async () => {
-    store = await checkLog(dataDir);
+    store = (await running) ?? (await checkStopped(join(dataDir, 'authority')));
     if (!store.isWhole)
       return { ok: false, says: store.fault ?? 'broken', next: 'restore a backup: sallyport broker restore' };
     return {
@@ -89,29 +90,35 @@ export async function run(options: CommonOptions & { readonly data?: string }): 
   return findings.every(({ ok }) => ok) ? exitStatus.done : exitStatus.failed;
 }
 
-async function checkKeys(dataDir: string): Promise<Omit<Finding, 'check'>> {
-  const config = await loadConfig(dataDir, {});
-  const dir = join(dataDir, 'authority', 'keys');
-  if (!existsSync(join(dir, 'keyset.txt')))
-    return { ok: false, says: 'they are missing', next: 'restore a backup' };
-  const keys = await loadOrCreateAuthorityKeys({
-    dir,
-    clock: systemClock,
-    random: systemRandom,
-    trustDomain: config.trustDomain,
-    env: config.env,
-  });
-  const left = (ms: number): string => formatDuration(Math.max(0, ms - Date.now()));
-  const { issuingCa, keyset, warnings } = keys;
-  const says = `they belong together; issuing CA ${left(issuingCa.certificate.validToDate.getTime())}, keyset ${keyset.version} ${left(keyset.notAfter)} left`;
-  const [warning] = warnings;
-  return warning === undefined ? { ok: true, says } : { ok: false, says: warning };
+type Running = StoreCheck & { readonly keys: KeyFacts };
+
+async function askRunning(dataDir: string): Promise<Running> {
+  return (await askLocal(
+    dataDir,
+    { do: 'check' },
+    { timeoutMs: limits.snapshotMaxMs },
+  )) as unknown as Running;
 }
 
-async function checkLog(dataDir: string): Promise<StoreCheck> {
-  if (!existsSync(localSocketOf(dataDir))) return await checkStopped(join(dataDir, 'authority'));
-  const answer = await askLocal(dataDir, { do: 'check' }, { timeoutMs: limits.snapshotMaxMs });
-  return answer as unknown as StoreCheck;
+async function stoppedKeys(dataDir: string): Promise<KeyFacts> {
+  return await inspectKeys(join(dataDir, 'authority', 'keys'));
+}
+
+function checkKeys({
+  issuingEndsAt,
+  keysetVersion,
+  keysetEndsAt,
+  warnings,
+}: KeyFacts): Omit<Finding, 'check'> {
+  const now = Date.now();
+  const [warning] = warnings;
+  if (warning !== undefined) return { ok: false, says: warning };
+  if (Math.min(issuingEndsAt, keysetEndsAt) <= now) {
+    return { ok: false, says: 'they have ended', next: 'start the broker, with the root key in place' };
+  }
+  const left = (ms: number): string => formatDuration(ms - now);
+  const says = `they belong together; issuing CA ${left(issuingEndsAt)}, keyset ${keysetVersion} ${left(keysetEndsAt)} left`;
+  return { ok: true, says };
 }
 
 function checkClock(newest: string): Omit<Finding, 'check'> {

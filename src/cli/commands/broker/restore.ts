@@ -104,7 +104,10 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new SallyportError('local_file', `"${printable(path)}" cannot be read`, { cause });
+    throw new SallyportError('local_file', `"${printable(path)}" cannot be read`, {
+      next: 'check the path, and who may read it',
+      cause,
+    });
   }
 }
 
@@ -114,7 +117,10 @@ async function unpack(file: string, key: Awaited<ReturnType<typeof readKey>>, wo
   } catch (error) {
     if (error instanceof SealFault || error instanceof BundleFault) throw broken(error.message, error);
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new SallyportError('local_file', `there is no file "${printable(file)}"`, { cause: error });
+      throw new SallyportError('local_file', `there is no file "${printable(file)}"`, {
+        next: 'give the file that "sallyport broker backup" wrote',
+        cause: error,
+      });
     }
     throw error;
   }
