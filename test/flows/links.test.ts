@@ -2,7 +2,7 @@
 // is lost between a gate's registration and the stream that its orders come by.
 
 import assert from 'node:assert/strict';
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -123,6 +123,14 @@ test('L6 the same key again takes over at once: the older link is closed and its
   assert.equal(world.ctx.gates.linkOf(pump.device.id)?.id, body.link);
   assert.ok(world.orders.some((order) => order.type === 'closeLink' && order.link === pump.link.id));
   assert.equal(world.ctx.sessions.get(session), undefined);
+});
+
+test('L3 a device certificate of an issuing CA that is no longer taken opens no link, though the root signed it', async () => {
+  const body = await linkBody();
+  const pki = { ...world.ctx.pki, acceptedIssuers: [new X509Certificate(world.ctx.pki.rootPem)] };
+  assert.equal(await code(acceptLink({ ...world.ctx, pki }, gateName, body)), 'unauthenticated');
+  assert.equal((await logged(world)).at(-1), 'link.refused(unauthenticated)');
+  await acceptLink(world.ctx, gateName, await linkBody());
 });
 
 test('R-046 a welcome asks for the receipts that are missing, of this device and of ended sessions alone', async () => {

@@ -163,15 +163,18 @@ for (const isRestored of [true, false]) {
     const broker = { ...world.ctx.broker, stateEpoch: isRestored ? 2 : 1 };
     Object.assign(world.ctx.broker, broker);
 
-    const thief = await renewal(pump, { n: 2, secret: 'wrong', nextSecret: 'x', proof: state.proof });
     const ahead = await renewal(pump, { ...state, nextSecret: 's4' });
     const reply = await world.call<Renewed & { code?: string }>(pump, path, { body: { request: ahead } });
     if (isRestored) assert.equal(reply.body.n, 4, reply.text);
     else assert.equal(reply.body.code, 'pass_epoch');
     assert.equal(await holdOf(), undefined);
     assert.ok((await logged(world)).includes('store.regressed'));
+    // The same proof, shown by who has not the secret that it promises.
+    await world.store.commit({ changes: [{ put: 'device', value: before }], events: [] });
+    const thief = await renewal(pump, { n: state.n, secret: 'wrong', nextSecret: 'x', proof: state.proof });
     const stolen = await world.call(pump, path, { body: { request: thief } });
     assert.equal(stolen.body['code'], 'not_accepted', 'a proof without its secret proves nothing');
+    assert.equal(await holdOf(), 'clone');
   });
 }
 
