@@ -11,6 +11,7 @@ import * as enrollments from './enrollments.ts';
 import * as nouns from './nouns.ts';
 import * as policy from './policy.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
+import * as requests from './requests.ts';
 import * as services from './services.ts';
 import * as sessions from './sessions.ts';
 
@@ -162,6 +163,63 @@ export const routes = {
     params: byId,
     body: sessions.endSessionBody,
     response: sessions.sessionView,
+  },
+
+  fileRequest: {
+    method: 'POST',
+    path: '/v1/requests',
+    summary: 'Ask for access that needs approvals',
+    who: operators,
+    role: 'any',
+    body: requests.requestBody,
+    response: requests.requestFiled,
+  },
+  listRequests: {
+    method: 'GET',
+    path: '/v1/requests',
+    summary: 'Requests the caller may see',
+    who: operators,
+    role: 'any',
+    query: requests.requestQuery,
+    response: pageOf(requests.requestView),
+  },
+  showRequest: {
+    method: 'GET',
+    path: '/v1/requests/:id',
+    summary: 'One request',
+    who: operators,
+    role: 'any',
+    params: byId,
+    response: requests.requestView,
+  },
+  approveRequest: {
+    method: 'POST',
+    path: '/v1/requests/:id/approve',
+    summary: 'Approve exactly this request, signed',
+    who: operators,
+    role: 'any',
+    params: byId,
+    body: requests.approveBody,
+    response: requests.requestView,
+  },
+  denyRequest: {
+    method: 'POST',
+    path: '/v1/requests/:id/deny',
+    summary: 'Deny a request, or take the own approval back; what stands on it is cut',
+    who: operators,
+    role: 'any',
+    params: byId,
+    body: requests.denyBody,
+    response: requests.requestView,
+  },
+  cancelRequest: {
+    method: 'POST',
+    path: '/v1/requests/:id/cancel',
+    summary: 'Take the own request back',
+    who: operators,
+    role: 'any',
+    params: byId,
+    response: requests.requestView,
   },
 
   listDevices: {

@@ -25,6 +25,7 @@ import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
 import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
+import { startRequestWatch } from './requests/request-watch.ts';
 import { startReceiptWatch } from './sessions/missing-receipts.ts';
 import { endOnExpiry, restoreSessions } from './sessions/restore-sessions.ts';
 import { readStateEpoch } from './settings.ts';
@@ -113,7 +114,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await restoreSessions(ctx);
     await store.commit({ changes: [], events: startEvents(options, pki) });
 
-    closers.push(startLeases(ctx), startReceiptWatch(ctx));
+    closers.push(startLeases(ctx), startReceiptWatch(ctx), startRequestWatch(ctx));
 
     const api = await buildApi(ctx);
     closers.push(async () => await api.close());

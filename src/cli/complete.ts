@@ -121,6 +121,14 @@ async function lookUp(kind: Exclude<Wanted, readonly Candidate[]>): Promise<read
         const { items } = await call(me, 'GET /v1/identities', { query: page }, quickly);
         return items.map(({ name, kind: identityKind }) => ({ word: name, about: identityKind }));
       }
+      case 'request': {
+        const query = { ...page, open: 'true' } as const;
+        const { items } = await call(me, 'GET /v1/requests', { query }, quickly);
+        return items.map(({ id, requester, target }) => ({
+          word: id,
+          about: `${requester.name} on ${target}`,
+        }));
+      }
       case 'lock': {
         const { items } = await call(me, 'GET /v1/locks', { query: page }, quickly);
         return items.map(({ id, subject, reason }) => ({ word: id, about: `${subject.name}: ${reason}` }));

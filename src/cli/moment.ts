@@ -51,6 +51,12 @@ export function momentFlag(flag: string, typed: string | undefined, now: number)
   });
 }
 
+/** A moment ahead typed for a flag: RFC 3339, this machine's local time without a zone, or in how long. Throws `invalid`. */
+export function aheadFlag(flag: string, typed: string | undefined, now: number): string | undefined {
+  const inMs = typed === undefined ? undefined : parseDuration(typed);
+  return inMs === undefined ? momentFlag(flag, typed, now) : new Date(now + inMs).toISOString();
+}
+
 /** A whole number typed for a flag. Throws `invalid`. */
 export function countFlag(flag: string, typed: string | undefined): number | undefined {
   if (typed === undefined) return undefined;

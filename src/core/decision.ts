@@ -69,6 +69,8 @@ export interface Obligations {
   readonly idleMs: number;
   /** OS user on the device that policy names. */
   readonly user?: string;
+  /** Persons who must have approved it. */
+  readonly approvers?: number;
   /** Use banner, shown before a shell starts. */
   readonly banner?: string;
 }
@@ -86,7 +88,13 @@ export type Decision =
       readonly revision: PolicyRevisionId | undefined;
       /** Ids of the policies that forbade; empty when simply nothing permits. */
       readonly policies: readonly string[];
-      readonly code: 'no_policy' | 'not_permitted' | 'forbidden' | 'evaluation_error' | 'obligation_conflict';
+      readonly code:
+        | 'no_policy'
+        | 'not_permitted'
+        | 'forbidden'
+        | 'evaluation_error'
+        | 'obligation_conflict'
+        | 'not_approved';
       /** What would help, in words for the person: "an approval", "a ticket". Empty when nothing would. */
       readonly help: readonly string[];
     };

@@ -29,6 +29,8 @@ export const errorCodes = {
   forbidden: { status: 403, exit: 77 },
   /** Policy said no, about a target that the caller may know. */
   denied: { status: 403, exit: 77 },
+  /** Policy would say yes once other people had approved it. */
+  approval_required: { status: 403, exit: 77 },
   /** The owner of the device said no, whatever the broker's policy says. */
   owner_refused: { status: 403, exit: 77 },
   /** A lock stands. */

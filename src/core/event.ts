@@ -12,6 +12,7 @@ import type {
   LinkId,
   LockId,
   PolicyRevisionId,
+  RequestId,
   ServiceId,
   SessionId,
 } from './ids.ts';
@@ -59,6 +60,14 @@ export const eventTypes = [
   'policy.applied',
   'policy.refused',
   'policy.decided',
+  'request.created',
+  'request.approved',
+  'request.withdrawn',
+  'request.denied',
+  'request.cancelled',
+  'request.expired',
+  'request.used',
+  'request.refused',
   'session.waiting',
   'session.denied',
   'session.issued',
@@ -97,6 +106,7 @@ export interface EventDraft {
   readonly lock?: LockId;
   readonly credential?: CredentialId;
   readonly policy?: PolicyRevisionId;
+  readonly request?: RequestId;
   /** Ids of the deciding policies. */
   readonly policies?: readonly string[];
   /** Names, free text, arguments, addresses: erasable. Never secrets or session bytes. */

@@ -10,7 +10,7 @@ export type IdentityKind = (typeof identityKinds)[number];
 /** Kinds of certificate holders: the identities, and the broker's own two processes. */
 export type PeerKind = IdentityKind | 'authority' | 'gate';
 
-export const roles = ['administrator', 'operator'] as const;
+export const roles = ['administrator', 'operator', 'approver'] as const;
 export type Role = (typeof roles)[number];
 
 export interface Identity {

@@ -199,6 +199,17 @@ export const limits = {
   rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
   /** Of a chain of roots, each signed by the one before: who pinned an older one joins anew. */
   rootsMax: 8,
+  /** An access request that nobody decided is over. */
+  requestLifeMs: 8 * 60 * 60_000,
+  /** What was approved is used within this time of its start, or not at all. */
+  grantWaitMs: 60 * 60_000,
+  /** How far ahead access may be asked for. */
+  requestAheadMaxMs: 30 * 24 * 60 * 60_000,
+  /** Of one person, undecided or approved and not used. */
+  requestsPerIdentityMax: 50,
+  /** That one policy may ask for. */
+  approversMax: 3,
+  requestSweepMs: 60_000,
   keysetLifeMs: 90 * 24 * 60 * 60_000,
   /** Renewal of a device certificate that failed: first and longest wait before the next try. */
   /** A device that comes back within this time of its certificate's end is free, after it in quarantine. */

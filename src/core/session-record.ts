@@ -1,7 +1,15 @@
 // A session as the store keeps it: one identity on one target under one decision.
 
 import type { ChannelParams, ServedKind } from './channel.ts';
-import type { DeviceId, IdentityId, LinkId, PolicyRevisionId, ServiceId, SessionId } from './ids.ts';
+import type {
+  DeviceId,
+  IdentityId,
+  LinkId,
+  PolicyRevisionId,
+  RequestId,
+  ServiceId,
+  SessionId,
+} from './ids.ts';
 import type { SessionLife } from './session.ts';
 
 export interface Session extends SessionLife {
@@ -22,6 +30,8 @@ export interface Session extends SessionLife {
   readonly user?: string;
   /** What it was decided for: a later policy is asked the same question. */
   readonly params: ChannelParams;
+  /** The access request that it used up: its approvals hold it. */
+  readonly request?: RequestId;
   readonly sourceIp?: string;
   readonly idleMs: number;
   readonly createdAt: number;

@@ -9,7 +9,16 @@ import { limits } from '../core/limits.ts';
 import { canonicalJson, parseJsonObject, type JsonObject } from '../core/json.ts';
 import { derFromP1363, p1363FromDer } from './ecdsa-form.ts';
 
-export type Purpose = 'pass' | 'open' | 'lease' | 'welcome' | 'keyset' | 'receipt' | 'renewal' | 'renewed';
+export type Purpose =
+  | 'pass'
+  | 'open'
+  | 'lease'
+  | 'welcome'
+  | 'keyset'
+  | 'receipt'
+  | 'renewal'
+  | 'renewed'
+  | 'approval';
 
 export type StatementFault = 'malformed' | 'unknown_key' | 'bad_signature';
 

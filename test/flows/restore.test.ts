@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { restoreStore, type ExportedEvent, type Restoration } from '../../src/authority/backup/restore.ts';
+import { fileRequest } from '../../src/authority/requests/file-request.ts';
 import { newId } from '../../src/core/ids.ts';
 import {
   addDevice,
   addPerson,
   makeWorld,
   open,
+  usePolicy,
   type LinkedDevice,
   type Person,
   type World,
@@ -71,6 +73,20 @@ test('R-091 a lock since is in force, one that was lifted since is not, and sess
     locks.items.map(({ value }) => [value.id, value.selector.id]),
     [[stays, device()]],
   );
+});
+
+test('R-091 what was approved before is worth nothing after a restore', async () => {
+  const approving = `
+    @id("see") permit (principal in Role::"operator", action == Action::"discover", resource);
+    @id("work") @approvers("1") permit (principal in Role::"operator", action == Action::"exec", resource);
+    @id("approve") permit (principal in Role::"approver", action == Action::"approve", resource);`;
+  usePolicy(world, approving);
+  await addPerson(world, 'bo', ['approver']);
+  const caller = { ...ana.caller, identity: ana.identity };
+  await fileRequest(world.ctx, caller, { target: 'pump-7', forMs: 60_000, reason: 'valve' });
+  const { requestsVoided } = await restore();
+  assert.equal(requestsVoided, 1);
+  assert.equal(await world.store.count('request', { live: true }), 0);
 });
 
 test('R-091 a log that misses an event is refused with words, and nothing is changed', async () => {

@@ -26,7 +26,7 @@ permit (
 ) when { resource.hasTag("site") && resource.getTag("site") == "lyon" };
 `;
 
-type Person = 'admin' | 'ana';
+type Person = 'ana' | 'admin' | 'bo' | 'cy';
 type Place = 'broker' | 'device' | Person;
 
 export interface StageOptions {

@@ -2,7 +2,7 @@
 
 import type { PageQuery } from '../../api/problem.ts';
 import { limits } from '../../core/limits.ts';
-import type { Page, RecordKind, Records, Store } from '../store/store.ts';
+import type { Filters, Page, RecordKind, Records, Store } from '../store/store.ts';
 import { eachRecord } from './each-record.ts';
 
 export interface Paged<T> {
@@ -20,13 +20,17 @@ export function storePage({ after, limit }: PageQuery, order: Page['order'] = 'i
  * cursor is the id of the last record shown: it tells nothing of those that were not.
  */
 export async function pageOfKept<K extends RecordKind>(
-  { store, kind }: { readonly store: Store; readonly kind: K },
+  { store, kind, filter }: { readonly store: Store; readonly kind: K; readonly filter?: Filters[K] },
   { after, limit = limits.apiPageDefault }: PageQuery,
   keep: (record: Records[K]) => boolean | Promise<boolean>,
 ): Promise<{ readonly kept: readonly Records[K][]; readonly next?: string }> {
   const kept: Records[K][] = [];
   // One more than fits shows that there is a next page.
-  const walk = { afterId: after, firstPage: Math.min(limit + 1, limits.apiPageMax) };
+  const walk = {
+    ...(filter === undefined ? {} : { filter }),
+    afterId: after,
+    firstPage: Math.min(limit + 1, limits.apiPageMax),
+  };
   for await (const { value } of eachRecord(store, kind, walk)) {
     if (!(await keep(value))) continue;
     const last = kept.at(-1);

@@ -5,6 +5,7 @@ import { SallyportError } from '../../core/errors.ts';
 import type { AuthorityContext } from '../context.ts';
 import { revokeCredentials } from '../enroll/credentials.ts';
 import { endSessions } from '../sessions/end-session.ts';
+import { reviewApproved } from '../sessions/review-sessions.ts';
 import { withoutAdministrator } from './administrators.ts';
 import { requireIdentity } from './find.ts';
 import { actor, type Operator } from './operator.ts';
@@ -43,5 +44,6 @@ export async function removeIdentity(
     sessions.map((live) => live.id),
     { reason: 'policy', by: actor(caller), detail: `"${identity.name}" was removed` },
   );
+  await reviewApproved(ctx);
   return { done: true };
 }

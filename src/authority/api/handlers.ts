@@ -40,6 +40,9 @@ import type { RedeemDoor } from '../enroll/redeem.ts';
 import { renewDevice } from '../enroll/renew-device.ts';
 import { replaceDevice } from '../enroll/replace-device.ts';
 import { renewSignIn, signOut } from '../enroll/sign-in.ts';
+import { approveRequest, cancelRequest, denyRequest } from '../requests/decide-request.ts';
+import { fileRequest } from '../requests/file-request.ts';
+import { listRequests, showRequest } from '../requests/list-requests.ts';
 import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
@@ -79,6 +82,15 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     listSessions: async ({ caller, query }) => await listSessions(ctx, caller, query),
     showSession: async ({ caller, params }) => await showSession(ctx, caller, params.id),
     endSession: async ({ caller, params, body }) => await stopSession(ctx, caller, { id: params.id, body }),
+
+    fileRequest: async ({ caller, body }) => await fileRequest(ctx, caller, body),
+    listRequests: async ({ caller, query }) => await listRequests(ctx, caller, query),
+    showRequest: async ({ caller, params }) => await showRequest(ctx, caller, params.id),
+    approveRequest: async ({ caller, params, body }) =>
+      await approveRequest(ctx, caller, { id: params.id, statement: body.statement }),
+    denyRequest: async ({ caller, params, body }) =>
+      await denyRequest(ctx, caller, { id: params.id, reason: body.reason }),
+    cancelRequest: async ({ caller, params }) => await cancelRequest(ctx, caller, params.id),
 
     listDevices: async ({ caller, query }) => await listDevices(ctx, caller, query),
     showDevice: async ({ caller, params }) => await showDevice(ctx, caller, params.id),

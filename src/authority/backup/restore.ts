@@ -36,6 +36,8 @@ export interface Restoration {
   readonly stateEpoch: number;
   readonly sessionsEnded: number;
   readonly tokensVoided: number;
+  /** Access requests that were undecided, or approved and not used. */
+  readonly requestsVoided: number;
   readonly signInsVoided: number;
   readonly locksReplayed: number;
   /** No session opens until this lock is lifted. */
@@ -65,6 +67,8 @@ export async function restoreStore(
   const tokens = await all(store, 'enrollment');
   const answers = await all(store, 'answer');
   changes.push(...tokens, ...answers);
+  const requests = await cancelRequests(store, now);
+  changes.push(...requests);
   const signIns = await revokeSignIns(store, now);
   changes.push(...signIns);
 
@@ -78,6 +82,7 @@ export async function restoreStore(
     stateEpoch,
     sessionsEnded: ended.length,
     tokensVoided: tokens.length,
+    requestsVoided: requests.length,
     signInsVoided: signIns.length,
     locksReplayed: replayed.length,
     ...(seal === undefined ? {} : { sealedBy: seal.id }),
@@ -112,6 +117,15 @@ async function endLive(store: Store, now: number): Promise<readonly Change[]> {
       endDetail: 'the broker was restored',
     };
     changes.push({ put: 'session', value: over });
+  }
+  return changes;
+}
+
+/** An approval may have been taken back, or its grant used, since. */
+async function cancelRequests(store: Store, now: number): Promise<readonly Change[]> {
+  const changes: Change[] = [];
+  for await (const { value } of eachRecord(store, 'request', { filter: { live: true } })) {
+    changes.push({ put: 'request', value: { ...value, state: 'cancelled', decidedAt: now } });
   }
   return changes;
 }

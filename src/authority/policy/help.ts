@@ -4,6 +4,7 @@
 // some policy reads it, so that an ordinary denial costs no second evaluation. Pure.
 
 import type { QuestionContext } from '../../core/decision.ts';
+import { limits } from '../../core/limits.ts';
 
 interface Change {
   readonly words: string;
@@ -14,7 +15,7 @@ interface Change {
 type Remedy = readonly Change[];
 
 /** More approvals than this are not guessed at. */
-const approvalsTried = 3;
+const approvalsTried = limits.approversMax;
 /** Of the tickets that policies name; each costs an evaluation. */
 const ticketsTried = 8;
 

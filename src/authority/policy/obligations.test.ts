@@ -32,7 +32,6 @@ test('the four enforced obligations are read, id and description are only words'
 
 for (const name of [
   'record',
-  'approvers',
   'rate',
   'mfa',
   'window',

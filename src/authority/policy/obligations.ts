@@ -14,6 +14,7 @@ export interface PolicyObligations {
   readonly idleMs?: number;
   readonly user?: string;
   readonly banner?: string;
+  readonly approvers?: number;
 }
 
 export interface ObligationProblem {
@@ -25,7 +26,7 @@ export type ReadObligations =
   | { readonly ok: true; readonly obligations: PolicyObligations }
   | { readonly ok: false; readonly problems: readonly ObligationProblem[] };
 
-const enforced = ['maxSession', 'idle', 'user', 'banner'] as const;
+const enforced = ['maxSession', 'idle', 'user', 'banner', 'approvers'] as const;
 type Enforced = (typeof enforced)[number];
 const descriptive = ['id', 'description'] as const;
 
@@ -110,6 +111,14 @@ function readValue(name: Enforced, value: string | null): PolicyObligations | Ob
         message: '@banner needs a text without control characters',
         help: `at most ${limits.reasonMaxLength} characters; "\\n" makes a new line`,
       };
+    case 'approvers': {
+      const count = /^[1-9]$/.test(text) ? Number(text) : limits.approversMax + 1;
+      if (count <= limits.approversMax) return { approvers: count };
+      return {
+        message: `@approvers("${printable(text, 60)}") is not a number of persons`,
+        help: `write 1 to ${limits.approversMax}, like @approvers("2"); who they may be is said by policies that permit Action::"approve"`,
+      };
+    }
     default:
       return name satisfies never;
   }
@@ -136,6 +145,7 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
     };
   }
   const [user] = users;
+  const approvers = Math.max(0, ...demanded((one) => one.approvers));
   return {
     ok: true,
     obligations: {
@@ -147,6 +157,7 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
         demanded((one) => one.idleMs),
         limits.idleDefaultMs,
       ),
+      ...(approvers === 0 ? {} : { approvers }),
       ...(user === undefined ? {} : { user }),
       ...(banner === '' ? {} : { banner }),
     },

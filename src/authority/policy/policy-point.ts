@@ -139,7 +139,7 @@ export class PolicyPoint {
     }
     const revision = loaded.revision.id;
     const deny = (
-      code: 'not_permitted' | 'forbidden' | 'evaluation_error' | 'obligation_conflict',
+      code: (Decision & { readonly outcome: 'deny' })['code'],
       policies: readonly string[],
       why: string,
     ): Verdict => ({ decision: { outcome: 'deny', revision, policies, code, help: [] }, why });
@@ -169,6 +169,12 @@ export class PolicyPoint {
       new Map(reasons.map((id) => [id, shard.policies.get(id)?.obligations ?? {}])),
     );
     if (!merged.ok) return deny('obligation_conflict', reasons, merged.message);
+    const { approvers = 0 } = merged.obligations;
+    const approvals = question.context.approvals ?? 0;
+    if (approvals < approvers) {
+      const why = `permitted by ${quotedList(reasons)} once ${approvers} approved it, and ${approvals} did`;
+      return deny('not_approved', reasons, why);
+    }
     return {
       decision: { outcome: 'allow', revision, policies: reasons, obligations: merged.obligations },
       why: `permitted by ${quotedList(reasons)}`,
@@ -177,9 +183,7 @@ export class PolicyPoint {
 
   #withHelp(question: Question, decision: Decision & { readonly outcome: 'deny' }): Decision {
     const shard = this.#loaded?.shards[question.action];
-    if (shard === undefined || (decision.code !== 'not_permitted' && decision.code !== 'forbidden')) {
-      return decision;
-    }
+    if (shard === undefined || !helpable.has(decision.code)) return decision;
     if (question.principal.tenant !== question.device.tenant) return decision;
     const help = whatWouldHelp({
       context: question.context,
@@ -237,9 +241,13 @@ function evaluate(shard: Shard, question: Question): Evaluation {
   });
 }
 
+/** Of refusals, those that other facts could turn into a yes. */
+const helpable: ReadonlySet<string> = new Set(['not_permitted', 'forbidden', 'not_approved']);
+
 function allReads(policies: readonly ReadyPolicy[]): ReadonlySet<string> | 'all' {
   const reads = new Set<string>();
-  for (const { tree } of policies) {
+  for (const { tree, obligations } of policies) {
+    if (obligations.approvers !== undefined) reads.add('approvals');
     const one = contextReads(tree);
     if (one === 'all') return 'all';
     for (const attribute of one) reads.add(attribute);

@@ -18,6 +18,7 @@ import type { Open } from '../../wire/pass.ts';
 import { signStatement } from '../../wire/signed.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
+import { approvalsOf } from '../requests/grants.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { decideWish, lockOn, type Destination } from './session-facts.ts';
@@ -172,7 +173,9 @@ async function decide(
       of: session,
     });
   }
-  const decision = decideWish(ctx, { identity, params, sourceIp, ...destination });
+  const approvals = await approvalsOf(ctx, session);
+  const wish = { identity, params, sourceIp, ...destination };
+  const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
   if (decision.outcome === 'allow') {
     if (isWithinTerms(decision.obligations, session, params)) return decision;
     throw await refuse(ctx, {

@@ -17,6 +17,8 @@ export interface LiveSession {
   readonly link: LinkId;
   readonly gate: string;
   readonly mustEndAt: number;
+  /** It stands on approvals. */
+  readonly isApproved: boolean;
 }
 
 export type Expiry = 'start' | 'deadline';
@@ -65,6 +67,7 @@ export class LiveSessions {
       link: session.link,
       gate: session.gate,
       mustEndAt: session.mustEndAt,
+      isApproved: session.request !== undefined,
     };
     const now = this.#clock.now();
     const start =

@@ -12,8 +12,11 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import type { Session } from '../../core/session-record.ts';
 import { step, type SessionLife } from '../../core/session.ts';
+import { stepRequest } from '../../core/request.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
+import type { Grant } from '../requests/grants.ts';
+import { StoreConflict, type Change } from '../store/store.ts';
 import { endSession } from './end-session.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { lockOn, type Destination } from './session-facts.ts';
@@ -23,16 +26,33 @@ import { decideOn, refuseWish, type Allow, type Wanted } from './wish.ts';
 type Body = z.infer<typeof openSessionBody>;
 
 export async function openSession(ctx: AuthorityContext, caller: Caller, body: Body): Promise<SessionOpened> {
-  const { wanted, destination, allow } = await decideOn(ctx, caller, body);
+  try {
+    return await open(ctx, caller, body);
+  } catch (error) {
+    // Another session used the grant up at the same instant: decided anew, without it.
+    if (!(error instanceof StoreConflict)) throw error;
+    return await open(ctx, caller, body);
+  }
+}
+
+async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<SessionOpened> {
+  const { wanted, destination, allow, grant } = await decideOn(ctx, caller, body);
   const { device } = destination;
   const link = await requireLink(ctx, wanted, device);
   const leavePlace = await takePlace(ctx, wanted, device);
-  const session = newSession(ctx, { wanted, destination, allow, link, forMs: body.forMs });
+  const session = newSession(ctx, { wanted, destination, allow, grant, link, forMs: body.forMs });
 
   try {
     await ctx.store.commit({
-      changes: [{ put: 'session', value: session, rev: 0 }],
-      events: [decided(wanted, device, allow), issued(session, wanted)],
+      changes: [
+        { put: 'session', value: session, rev: 0 },
+        ...(grant === undefined ? [] : [usedUp(grant, session)]),
+      ],
+      events: [
+        decided(wanted, device, allow),
+        ...(grant === undefined ? [] : [used(grant, session, wanted)]),
+        issued(session, wanted),
+      ],
     });
     ctx.sessions.add(session, wanted.identity.owner);
   } finally {
@@ -78,11 +98,13 @@ interface NewSession {
   readonly wanted: Wanted;
   readonly destination: Destination;
   readonly allow: Allow;
+  readonly grant: Grant | undefined;
   readonly link: LiveLink;
   readonly forMs: number | undefined;
 }
 
-function newSession(ctx: AuthorityContext, { wanted, destination, allow, link, forMs }: NewSession): Session {
+function newSession(ctx: AuthorityContext, facts: NewSession): Session {
+  const { wanted, destination, allow, grant, link, forMs } = facts;
   const now = ctx.clock.now();
   const { obligations } = allow;
   const { device, service } = destination;
@@ -90,7 +112,12 @@ function newSession(ctx: AuthorityContext, { wanted, destination, allow, link, f
   let life: SessionLife = { state: 'requested' };
   life = step(life, { type: 'approve' }, now);
   life = step(life, { type: 'issue' }, now);
-  const lifeMs = Math.min(obligations.maxSessionMs, limits.sessionMaxMs, forMs ?? Number.POSITIVE_INFINITY);
+  const lifeMs = Math.min(
+    obligations.maxSessionMs,
+    limits.sessionMaxMs,
+    forMs ?? Number.POSITIVE_INFINITY,
+    grant?.request.value.forMs ?? Number.POSITIVE_INFINITY,
+  );
   return {
     ...life,
     id: newId('ses', ctx.random.bytes(16)),
@@ -107,6 +134,7 @@ function newSession(ctx: AuthorityContext, { wanted, destination, allow, link, f
     policies: allow.policies,
     ...(user === undefined ? {} : { user }),
     params: wanted.params,
+    ...(grant === undefined ? {} : { request: grant.request.value.id }),
     sourceIp: wanted.caller.sourceIp,
     idleMs: obligations.idleMs,
     createdAt: now,
@@ -148,6 +176,31 @@ async function endIfOvertaken(
   throw new SallyportError('device_offline', `"${destination.device.name}" lost its link just now`, {
     next: 'try again',
   });
+}
+
+/** Negative test I6: what was approved opens one session. */
+function usedUp({ request: { value, rev } }: Grant, { id }: Session): Change {
+  const state = stepRequest(value.state, 'use');
+  if (state === undefined) throw new StoreConflict('request', value.id);
+  return { put: 'request', value: { ...value, state, session: id }, rev };
+}
+
+function used({ request, approvals }: Grant, session: Session, { identity }: Wanted): EventDraft {
+  return {
+    type: 'request.used',
+    actor: { kind: identity.kind, id: identity.id },
+    outcome: 'success',
+    identity: session.identity,
+    device: session.device,
+    session: session.id,
+    request: request.value.id,
+    body: {
+      name: identity.name,
+      target: session.target,
+      approvals,
+      approvedBy: request.value.approvals.map(({ by }) => by),
+    },
+  };
 }
 
 function decided(wanted: Wanted, device: Device, allow: Allow): EventDraft {

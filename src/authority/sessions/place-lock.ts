@@ -8,6 +8,7 @@ import { lockMatches, type Lock, type LockSelector } from '../../core/lock.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Change } from '../store/store.ts';
 import { cutNow, recordEnds } from './cut-sessions.ts';
+import { reviewApproved } from './review-sessions.ts';
 
 export interface LockOrder {
   readonly selector: LockSelector;
@@ -53,6 +54,8 @@ export async function placeLock(ctx: AuthorityContext, order: LockOrder): Promis
       events: [created(lock, order.by, cut.length), ...(order.events ?? [])],
     },
   });
+  // Whose approval holds a session counts no more once he is locked.
+  if (lock.selector.kind === 'identity') await reviewApproved(ctx);
   return { lock, cut: cut.map((live) => live.id) };
 }
 

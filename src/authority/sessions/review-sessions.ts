@@ -1,32 +1,61 @@
-// Use-case: something that decisions rest on has changed (a policy, a role, an identity): every live
-// session is decided again, and those that would not be opened now are cut.
+// Use-case: something that decisions rest on has changed (a policy, a role, an identity, who may approve): live
+// sessions are decided again, and those that would not be opened now are cut.
 
 import type { AuthorityContext } from '../context.ts';
+import type { EndReason } from '../../core/end-reason.ts';
 import type { SessionId } from '../../core/ids.ts';
+import type { Session } from '../../core/session-record.ts';
+import { approvalsOf } from '../requests/grants.ts';
 import { endSessions } from './end-session.ts';
-import { decideWish } from './session-facts.ts';
+import type { LiveSession } from './live-sessions.ts';
+import { decideWish, type Wish } from './session-facts.ts';
 
 export async function reviewSessions(ctx: AuthorityContext): Promise<void> {
-  const lost: SessionId[] = [];
-  for (const live of ctx.sessions.all()) {
-    const session = await ctx.store.get('session', live.id);
-    const identity = await ctx.store.get('identity', live.identity);
-    const device = await ctx.store.get('device', live.device);
-    const service = live.service === undefined ? undefined : await ctx.store.get('service', live.service);
-    const isGone = live.service !== undefined && service === undefined;
-    if (session === undefined || identity === undefined || device === undefined || isGone) {
-      lost.push(live.id);
-      continue;
-    }
-    const { user, params, sourceIp } = session.value;
-    const decision = decideWish(ctx, {
-      identity: identity.value,
-      device: device.value,
-      ...(service === undefined ? {} : { service: service.value }),
-      params: user === undefined || params.kind === 'tcp' ? params : { ...params, user },
-      ...(sourceIp === undefined ? {} : { sourceIp }),
-    });
-    if (decision.outcome === 'deny') lost.push(live.id);
+  await review(ctx, ctx.sessions.all());
+}
+
+/** Somebody who approves was locked or removed: only what stands on approvals is looked at (negative test I7). */
+export async function reviewApproved(ctx: AuthorityContext): Promise<void> {
+  await review(
+    ctx,
+    ctx.sessions.all().filter(({ isApproved }) => isApproved),
+  );
+}
+
+async function review(ctx: AuthorityContext, sessions: readonly LiveSession[]): Promise<void> {
+  const lost = new Map<EndReason, SessionId[]>();
+  for (const live of sessions) {
+    const reason = await reasonToEnd(ctx, live);
+    if (reason !== undefined) lost.set(reason, [...(lost.get(reason) ?? []), live.id]);
   }
-  await endSessions(ctx, lost, { reason: 'policy', by: { kind: 'system', id: 'authority' } });
+  const by = { kind: 'system', id: 'authority' } as const;
+  for (const [reason, ids] of lost) await endSessions(ctx, ids, { reason, by });
+}
+
+async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<EndReason | undefined> {
+  const session = (await ctx.store.get('session', live.id))?.value;
+  const identity = await ctx.store.get('identity', live.identity);
+  const device = await ctx.store.get('device', live.device);
+  const service = live.service === undefined ? undefined : await ctx.store.get('service', live.service);
+  const isGone = live.service !== undefined && service === undefined;
+  if (session === undefined || identity === undefined || device === undefined || isGone) return 'policy';
+  const wish: Wish = {
+    identity: identity.value,
+    device: device.value,
+    ...(service === undefined ? {} : { service: service.value }),
+    params: paramsOf(session),
+    ...(session.sourceIp === undefined ? {} : { sourceIp: session.sourceIp }),
+  };
+  const approvals = await approvalsOf(ctx, session);
+  const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
+  if (decision.outcome === 'allow') return undefined;
+  const request = session.request === undefined ? undefined : await ctx.store.get('request', session.request);
+  const isHeldByApprovals =
+    request !== undefined &&
+    decideWish(ctx, { ...wish, approvals: request.value.needed }).outcome === 'allow';
+  return isHeldByApprovals ? 'approver' : 'policy';
+}
+
+function paramsOf({ user, params }: Session): Session['params'] {
+  return user === undefined || params.kind === 'tcp' ? params : { ...params, user };
 }

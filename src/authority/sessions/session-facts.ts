@@ -19,6 +19,8 @@ export interface Wish extends Destination {
   readonly identity: Identity;
   readonly params: ChannelParams;
   readonly sourceIp?: string;
+  /** Persons whose approval counts at this moment. */
+  readonly approvals?: number;
 }
 
 type Allow = Extract<Decision, { outcome: 'allow' }>;
@@ -36,6 +38,7 @@ export function questionsOf(wish: Wish, now: number): readonly Question[] {
       now,
       ...(wish.sourceIp === undefined ? {} : { sourceIp: wish.sourceIp }),
       ...(user === undefined ? {} : { user }),
+      ...(wish.approvals === undefined ? {} : { approvals: wish.approvals }),
       ...(params.kind === 'exec' ? { argv: params.argv } : {}),
       ...(params.kind === 'tcp' ? { host: params.host, port: params.port } : {}),
     },
@@ -69,6 +72,7 @@ export function decideWish(ctx: AuthorityContext, wish: Wish): Decision {
 /** Undefined when the two name different OS users. */
 function join(one: Allow, other: Allow): Allow | undefined {
   if (one.obligations.user !== other.obligations.user) return undefined;
+  const approvers = Math.max(one.obligations.approvers ?? 0, other.obligations.approvers ?? 0);
   return {
     ...one,
     policies: [...new Set([...one.policies, ...other.policies])],
@@ -76,6 +80,7 @@ function join(one: Allow, other: Allow): Allow | undefined {
       ...one.obligations,
       maxSessionMs: Math.min(one.obligations.maxSessionMs, other.obligations.maxSessionMs),
       idleMs: Math.min(one.obligations.idleMs, other.obligations.idleMs),
+      ...(approvers === 0 ? {} : { approvers }),
     },
   };
 }

@@ -9,13 +9,15 @@ import { describeHold, type Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import type { Identity } from '../../core/identity.ts';
+import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { isReviewed } from '../../core/service.ts';
 import { parseTarget, type Target } from '../../core/target.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import { findGrant, type Grant } from '../requests/grants.ts';
 import { findService } from './find-service.ts';
 import { paramsForLog } from './params-for-log.ts';
-import { canDiscover, decideWish, lockOn, type Destination } from './session-facts.ts';
+import { canDiscover, decideWish, lockOn, type Destination, type Wish } from './session-facts.ts';
 
 export type Allow = Extract<Decision, { outcome: 'allow' }>;
 
@@ -33,6 +35,8 @@ export interface Granted {
   readonly wanted: Wanted;
   readonly destination: Destination;
   readonly allow: Allow;
+  /** An approved request without which policy would say no: the session uses it up. */
+  readonly grant?: Grant;
 }
 
 /** Throws SallyportError; a refusal is on the log first. */
@@ -44,7 +48,7 @@ export async function decideOn(
   const asked = readWish(caller, body);
   const destination = await findTarget(ctx, asked);
   const wanted = aimed(asked, destination);
-  return { wanted, destination, allow: await decide(ctx, wanted, destination) };
+  return { wanted, destination, ...(await decide(ctx, wanted, destination)) };
 }
 
 function readWish(caller: Caller, body: Pick<z.infer<typeof openSessionBody>, 'target' | 'params'>): Wanted {
@@ -96,7 +100,11 @@ async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destin
   });
 }
 
-async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destination): Promise<Allow> {
+async function decide(
+  ctx: AuthorityContext,
+  wanted: Wanted,
+  destination: Destination,
+): Promise<Pick<Granted, 'allow' | 'grant'>> {
   const { device, service } = destination;
   if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
     return await refuseWish(ctx, wanted, {
@@ -124,12 +132,15 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destin
     });
   }
   const { identity, params, caller } = wanted;
-  const decision = decideWish(ctx, { identity, params, sourceIp: caller.sourceIp, ...destination });
+  const wish = { identity, params, sourceIp: caller.sourceIp, ...destination };
+  const { decision, grant } = await decideWithGrant(ctx, wish, caller.spki);
   if (decision.outcome === 'allow') {
     const named = decision.obligations.user;
     // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
     const own = userOf(params);
-    if (own === undefined || own === named) return decision;
+    if (own === undefined || own === named) {
+      return { allow: decision, ...(grant === undefined ? {} : { grant }) };
+    }
     return await refuseWish(ctx, wanted, {
       code: 'denied',
       message:
@@ -137,6 +148,17 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destin
           ? `no policy names the user "${own}" on "${wanted.target}"`
           : `policy lets you be "${named}" on "${wanted.target}", not "${own}"`,
       next: 'leave --user away',
+      device,
+      decision,
+    });
+  }
+  const approvals = approvalsMissing(ctx, wish, decision);
+  if (approvals !== undefined) {
+    const what = approvals === 1 ? 'an approval' : `${approvals} approvals`;
+    return await refuseWish(ctx, wanted, {
+      code: 'approval_required',
+      message: `to ${actionOf(params)} on "${wanted.target}" you need ${what}`,
+      next: `ask for it: sallyport request ${wanted.target} --for 30m --reason "…"`,
       device,
       decision,
     });
@@ -152,6 +174,26 @@ async function decide(ctx: AuthorityContext, wanted: Wanted, destination: Destin
     device,
     decision,
   });
+}
+
+/** Policy's word; where that is no, once more with a grant that the caller holds for it. */
+async function decideWithGrant(
+  ctx: AuthorityContext,
+  wish: Wish,
+  cnf: string,
+): Promise<{ readonly decision: Decision; readonly grant?: Grant }> {
+  const decision = decideWish(ctx, wish);
+  const grant = decision.outcome === 'allow' ? undefined : await findGrant(ctx, wish, cnf);
+  if (grant === undefined) return { decision };
+  const granted = decideWish(ctx, { ...wish, approvals: grant.approvals });
+  return granted.outcome === 'allow' ? { decision: granted, grant } : { decision };
+}
+
+/** How many approvals alone would help; undefined: none, or something else is missing too. */
+function approvalsMissing(ctx: AuthorityContext, wish: Wish, decision: Decision): number | undefined {
+  if (decision.outcome === 'allow' || decision.help.length === 0) return undefined;
+  const counts = Array.from({ length: limits.approversMax }, (_, at) => at + 1);
+  return counts.find((approvals) => decideWish(ctx, { ...wish, approvals }).outcome === 'allow');
 }
 
 export interface Refusal {

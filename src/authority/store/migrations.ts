@@ -31,9 +31,16 @@ const services: Migration = {
   },
 };
 
+const requests: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'request', { integer: ['live'], text: ['identity', 'device'] });
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
+  '0003_requests': requests,
 };
 
 export interface Steps {

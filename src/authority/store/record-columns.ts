@@ -1,6 +1,7 @@
 // Which fields of a record are columns: those that a filter may name and those that must be unique. The
 // value itself is kept whole, as JSON; the columns are only its index. One table, for every store body.
 
+import { isOpen } from '../../core/request.ts';
 import { isLive } from '../../core/session.ts';
 import type { Filters, RecordKind, Records } from './store.ts';
 
@@ -47,6 +48,10 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
       identity,
       device,
     }),
+    unique: [],
+  },
+  request: {
+    columns: ({ state, requester, device }) => ({ live: isOpen(state) ? 1 : 0, identity: requester, device }),
     unique: [],
   },
   answer: noColumns,

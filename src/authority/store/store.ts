@@ -7,6 +7,7 @@ import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
+import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
@@ -38,6 +39,7 @@ export interface Records {
   readonly lock: Lock;
   readonly service: Service;
   readonly session: Session;
+  readonly request: AccessRequest;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -80,6 +82,8 @@ export interface Filters {
     readonly identity?: string;
     readonly device?: string;
   };
+  /** live: something may still come of it. */
+  readonly request: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

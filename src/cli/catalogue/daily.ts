@@ -1,8 +1,10 @@
 // The daily commands: signing in, the work itself, what is going on, and help.
 
+import { requestActions } from '../../core/request.ts';
 import type { ArgumentSpec, CommandSpec, FlagSpec } from './spec.ts';
 
 const target: ArgumentSpec = { name: 'target', completes: 'target' };
+const request: ArgumentSpec = { name: 'request', completes: 'request' };
 const session: ArgumentSpec = { name: 'session', completes: 'session' };
 const shortest: FlagSpec = {
   name: 'for',
@@ -126,6 +128,76 @@ export const daily: readonly CommandSpec[] = [
       'file or the new one, whole.',
     ],
     load: () => import('../commands/cp.ts'),
+  },
+  {
+    path: 'request',
+    summary: 'ask for access that others have to approve',
+    args: [target],
+    flags: [
+      { name: 'for', value: 'DURATION', required: true, summary: 'how long the session may last' },
+      { name: 'reason', value: 'TEXT', required: true, summary: 'why; whoever approves reads it' },
+      { name: 'ticket', value: 'ID', summary: 'the change or incident that it belongs to' },
+      { name: 'at', value: 'TIME', summary: 'not before; a time, or in how long' },
+      {
+        name: 'kind',
+        value: 'KIND',
+        many: true,
+        summary: 'only this; default: all that an approval opens there',
+        completes: requestActions,
+      },
+      { name: 'wait', summary: 'wait until it is decided' },
+    ],
+    examples: [
+      'sallyport request pump-7 --for 30m --reason "replace valve firmware" --ticket CHG-4711',
+      'sallyport request pump-7 --for 1h --reason "night work" --at 22:00 --kind shell --wait',
+    ],
+    notes: [
+      'what is approved opens one session, by the key that asked, within an hour',
+      'with --wait: 77 when it is denied, 75 when nobody decided',
+    ],
+    load: () => import('../commands/request.ts'),
+  },
+  {
+    path: 'requests ls',
+    summary: 'requests that may still come to something: yours, and those that you may decide',
+    flags: [
+      { name: 'mine', summary: 'only your own' },
+      { name: 'waiting', summary: 'only those that wait for you' },
+      { name: 'all', short: 'a', summary: 'decided and used ones too' },
+    ],
+    examples: ['sallyport requests ls', 'sallyport requests ls --waiting --json'],
+    load: () => import('../commands/requests/ls.ts'),
+  },
+  {
+    path: 'requests show',
+    summary: 'one request: who, what, why, and what became of it',
+    args: [request],
+    examples: ['sallyport requests show req_…'],
+    load: () => import('../commands/requests/show.ts'),
+  },
+  {
+    path: 'requests cancel',
+    summary: 'take your own request back',
+    args: [request],
+    examples: ['sallyport requests cancel req_…'],
+    load: () => import('../commands/requests/cancel.ts'),
+  },
+  {
+    path: 'approve',
+    summary: 'read a request, and sign a yes to exactly that',
+    args: [request],
+    flags: [{ name: 'yes', short: 'y', summary: 'do not ask' }],
+    examples: ['sallyport approve req_…'],
+    notes: ['nobody approves his own request, nor one of whoever invited him'],
+    load: () => import('../commands/approve.ts'),
+  },
+  {
+    path: 'deny',
+    summary: 'say no to a request, or take your approval back; what stands on it is cut',
+    args: [request],
+    flags: [{ name: 'reason', value: 'TEXT', summary: 'why; the requester reads it' }],
+    examples: ['sallyport deny req_… --reason "not during the audit"'],
+    load: () => import('../commands/deny.ts'),
   },
   {
     path: 'sessions ls',

@@ -1,7 +1,15 @@
 // What a command is, as data: help, parsing, completion and the README test all read the same rows.
 
 /** What completion offers in the place of a value. */
-export type Completes = 'target' | 'device' | 'session' | 'identity' | 'lock' | 'file' | readonly string[];
+export type Completes =
+  | 'target'
+  | 'device'
+  | 'session'
+  | 'request'
+  | 'identity'
+  | 'lock'
+  | 'file'
+  | readonly string[];
 
 export interface ArgumentSpec {
   /** As it stands in the usage line, lower case: the option's name for `run` too. */

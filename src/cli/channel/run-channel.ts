@@ -72,6 +72,8 @@ function attachTerminal(exchange: Exchange, leave: () => void): RawTerminal {
   });
   // The terminal itself is gone: nobody is left to type "exit".
   stdin.on('end', leave);
+  // A question that was asked before has left it paused, and a listener alone does not wake it then.
+  stdin.resume();
   process.stdout.on('resize', () => exchange.resize(terminalSize()));
   return terminal;
 }

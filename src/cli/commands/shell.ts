@@ -1,9 +1,10 @@
 // sallyport shell TARGET: the device's shell in this terminal.
 
+import type { SessionOpened } from '../../api/sessions.ts';
 import type { ShellParams } from '../../core/channel.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { localEnv } from '../channel/local-env.ts';
-import { openChannel } from '../channel/open-channel.ts';
+import { openChannel, type OpenedChannel } from '../channel/open-channel.ts';
 import { readTarget } from '../channel/open-session.ts';
 import { runChannel } from '../channel/run-channel.ts';
 import { localPty } from '../channel/terminal.ts';
@@ -24,14 +25,19 @@ export async function run(options: Options): Promise<number> {
   const pty = localPty('"shell"', `run one command instead: sallyport exec ${target} -- CMD`);
   const params: ShellParams = { kind: 'shell', pty, env: localEnv() };
   const me = await freshSignIn(options, Date.now());
-  const channel = await openChannel(me, {
+  const request = {
     target,
     params,
     forMs,
     waitMs,
-    onOpened: ({ banner }) => {
+    onOpened: ({ banner }: SessionOpened) => {
       if (banner !== undefined) process.stderr.write(`${printableLines(banner)}\n`);
     },
+  };
+  const open = async (): Promise<OpenedChannel> => await openChannel(me, request);
+  const channel = await open().catch(async (error: unknown) => {
+    const { afterApproval } = await import('../requests/offer-request.ts');
+    return await afterApproval(me, { target, action: 'shell', forMs }, { error, open });
   });
   return runChannel(me, channel, { isTerminal: true });
 }

@@ -63,6 +63,7 @@ export async function run(options: BrokerRestoreOptions): Promise<number> {
         ['state epoch', `${check.stateEpoch} -> ${restoration.stateEpoch}`],
         ['sessions ended', String(restoration.sessionsEnded)],
         ['tokens voided', String(restoration.tokensVoided)],
+        ['requests voided', String(restoration.requestsVoided)],
         ['sign-ins voided', `${restoration.signInsVoided}: everybody signs in anew`],
         [
           'since the backup',

@@ -1,0 +1,66 @@
+// Access requests: asking, deciding, and what is shown of them.
+
+import { z } from 'zod';
+import { limits } from '../core/limits.ts';
+import { requestActions, requestStates } from '../core/request.ts';
+import { named, pageQuery, reason, time } from './problem.ts';
+
+export const requestBody = z.strictObject({
+  target: z.string().min(1).max(128),
+  /** Absent: everything on it that an approval would open. */
+  actions: z.array(z.enum(requestActions)).min(1).max(requestActions.length).optional(),
+  /** How long the session may last, ms. */
+  forMs: z.number().int().positive().max(limits.sessionMaxMs),
+  reason,
+  ticket: z.string().min(1).max(64).optional(),
+  /** RFC 3339; absent: as soon as it is approved. */
+  startAt: z.iso.datetime({ offset: true }).optional(),
+});
+
+export const requestView = z.object({
+  id: z.string(),
+  state: z.enum(requestStates),
+  requester: named,
+  target: z.string(),
+  device: z.string(),
+  service: z.string().optional(),
+  actions: z.array(z.enum(requestActions)),
+  forMs: z.number().int(),
+  reason: z.string(),
+  ticket: z.string().optional(),
+  needed: z.number().int(),
+  approvals: z.array(z.object({ by: named, at: time })),
+  startAt: time,
+  createdAt: time,
+  /** Undecided until then, it is over. */
+  expiresAt: time,
+  /** Approved and not used until then, it is over. */
+  usableUntil: time,
+  decidedAt: time.optional(),
+  deniedBy: named.optional(),
+  denyReason: z.string().optional(),
+  session: z.string().optional(),
+  /** Whether the caller's approval would count, and is missing. */
+  mayApprove: z.boolean(),
+  /** Canonical JSON (RFC 8785): what an approver is shown, and signs the hash of. */
+  content: z.string(),
+  /** Base64url; wire/approval.ts says of what. */
+  digest: z.string(),
+});
+export type RequestView = z.infer<typeof requestView>;
+
+export const requestFiled = requestView.extend({
+  /** Names of those who may approve it, the first of them. */
+  approvers: z.array(z.string()),
+});
+export type RequestFiled = z.infer<typeof requestFiled>;
+
+export const requestQuery = pageQuery.extend({
+  /** mine: asked by the caller. waiting: open, and the caller's approval would count. */
+  of: z.enum(['mine', 'waiting', 'all']).optional(),
+  open: z.enum(['true', 'false']).optional(),
+});
+
+/** A statement of purpose `approval`, signed by the key of the caller's sign-in. */
+export const approveBody = z.strictObject({ statement: z.string().min(1).max(4_096) });
+export const denyBody = z.strictObject({ reason: reason.optional() });

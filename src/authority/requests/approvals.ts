@@ -1,0 +1,102 @@
+// Whose yes counts for a request, now: at the moment of approving, again when it is used, and for as long as its
+// session lives. A quorum counts persons (negative test I6), and who they may be is policy's word, asked as
+// Action::"approve" on the target.
+
+import type { Identity } from '../../core/identity.ts';
+import { limits } from '../../core/limits.ts';
+import type { AccessRequest, RequestAction } from '../../core/request.ts';
+import type { AuthorityContext } from '../context.ts';
+import { eachRecord } from '../admin/each-record.ts';
+import type { Destination } from '../sessions/session-facts.ts';
+
+export type ApprovalFault =
+  | 'not_a_person'
+  | 'own_request'
+  /** The requester made him: two identities may be one person. */
+  | 'invited_by_requester'
+  | 'locked'
+  | 'expired'
+  | 'not_permitted';
+
+export const approvalFaultWords: Readonly<Record<ApprovalFault, string>> = {
+  not_a_person: 'only people approve',
+  own_request: 'nobody approves what he asked for himself',
+  invited_by_requester: 'whom the requester has invited does not count for him',
+  locked: 'who is locked approves nothing',
+  expired: 'this identity has expired',
+  not_permitted: 'no policy lets you approve this',
+};
+
+/** Undefined: his approval counts. */
+export function approvalFault(
+  ctx: AuthorityContext,
+  approver: Identity,
+  facts: { readonly requester: Identity; readonly destination: Destination },
+): ApprovalFault | undefined {
+  const { requester, destination } = facts;
+  const now = ctx.clock.now();
+  if (approver.kind !== 'human') return 'not_a_person';
+  if (approver.id === requester.id || approver.id === requester.owner) return 'own_request';
+  if (approver.invitedBy === requester.id) return 'invited_by_requester';
+  if (ctx.locks.find({ identity: approver.id, owner: approver.owner }) !== undefined) return 'locked';
+  if (approver.expiresAt !== undefined && approver.expiresAt <= now) return 'expired';
+  const question = { action: 'approve', ...destination, context: { now } } as const;
+  return ctx.policy.whoCan(question, [approver]).length === 1 ? undefined : 'not_permitted';
+}
+
+/** What a request is about, as it is now; undefined when a part of it is gone. */
+export async function factsOf(
+  ctx: AuthorityContext,
+  request: AccessRequest,
+): Promise<{ readonly requester: Identity; readonly destination: Destination } | undefined> {
+  const requester = await ctx.store.get('identity', request.requester);
+  const device = await ctx.store.get('device', request.device);
+  const service = request.service === undefined ? undefined : await ctx.store.get('service', request.service);
+  if (requester === undefined || device === undefined) return undefined;
+  if (request.service !== undefined && service === undefined) return undefined;
+  return {
+    requester: requester.value,
+    destination: { device: device.value, ...(service === undefined ? {} : { service: service.value }) },
+  };
+}
+
+/** The approvers of a request whose yes counts at this moment. */
+export async function validApprovers(
+  ctx: AuthorityContext,
+  request: AccessRequest,
+): Promise<ReadonlySet<string>> {
+  const facts = request.approvals.length === 0 ? undefined : await factsOf(ctx, request);
+  const valid = new Set<string>();
+  if (facts === undefined) return valid;
+  for (const { by } of request.approvals) {
+    const approver = await ctx.store.get('identity', by);
+    if (approver !== undefined && approvalFault(ctx, approver.value, facts) === undefined) valid.add(by);
+  }
+  return valid;
+}
+
+/** Everybody whose approval would count, by name. */
+export async function possibleApprovers(
+  ctx: AuthorityContext,
+  facts: { readonly requester: Identity; readonly destination: Destination },
+): Promise<readonly Identity[]> {
+  const found: Identity[] = [];
+  for await (const { value } of eachRecord(ctx.store, 'identity')) {
+    if (approvalFault(ctx, value, facts) === undefined) found.push(value);
+  }
+  return found.sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** How many approvals turn policy's no into a yes; 0: it is one already; undefined: none would. */
+export function approvalsNeeded(
+  ctx: AuthorityContext,
+  facts: { readonly requester: Identity; readonly destination: Destination; readonly action: RequestAction },
+): number | undefined {
+  const { requester, destination, action } = facts;
+  const question = { principal: requester, action, ...destination } as const;
+  const counts = Array.from({ length: limits.approversMax + 1 }, (_, count) => count);
+  return counts.find((approvals) => {
+    const context = { now: ctx.clock.now(), approvals };
+    return ctx.policy.decide({ ...question, context }).outcome === 'allow';
+  });
+}

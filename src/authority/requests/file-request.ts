@@ -1,0 +1,205 @@
+// Use-case: somebody asks for access that policy gives once other people have approved it. What an approval would
+// not help is refused at once, and so is what nobody could approve: nobody waits for nothing.
+
+import type { z } from 'zod';
+import type { requestBody, RequestFiled } from '../../api/requests.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { newId, type RequestId } from '../../core/ids.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { limits } from '../../core/limits.ts';
+import { printable } from '../../core/printable.ts';
+import { requestActions, type AccessRequest, type RequestAction } from '../../core/request.ts';
+import { parseTarget } from '../../core/target.ts';
+import { findDevice } from '../admin/find.ts';
+import { actor, type Operator } from '../admin/operator.ts';
+import type { AuthorityContext } from '../context.ts';
+import { requireText } from '../enroll/names.ts';
+import { findService } from '../sessions/find-service.ts';
+import { canDiscover, lockOn, type Destination } from '../sessions/session-facts.ts';
+import { approvalsNeeded, possibleApprovers } from './approvals.ts';
+import { viewRequest } from './request-view.ts';
+
+type Body = z.infer<typeof requestBody>;
+
+const approversNamed = 20;
+const ticketPattern = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}$/;
+
+export async function fileRequest(
+  ctx: AuthorityContext,
+  caller: Operator,
+  body: Body,
+): Promise<RequestFiled> {
+  const reason = requireText(body.reason, 'reason');
+  const ticket = body.ticket === undefined ? undefined : requireTicket(body.ticket);
+  const startAt = requireStart(ctx, body.startAt);
+  const destination = await requireTarget(ctx, caller, body.target);
+  await refuseTooMany(ctx, caller);
+  const requester = caller.identity;
+  const { actions, needed } = scopeOf(ctx, { requester, destination, body });
+  const approvers = await possibleApprovers(ctx, { requester, destination });
+  if (approvers.length < needed) throw tooFew(body.target, needed, approvers.length);
+
+  const now = ctx.clock.now();
+  const id = newId('req', ctx.random.bytes(16));
+  const terms = {
+    device: destination.device.id,
+    ...(destination.service === undefined ? {} : { service: destination.service.id }),
+    target: body.target,
+    actions,
+    forMs: body.forMs,
+    startAt,
+    usableUntil: startAt + limits.grantWaitMs,
+    reason,
+    ...(ticket === undefined ? {} : { ticket }),
+  };
+  const request: AccessRequest = {
+    ...terms,
+    id,
+    state: 'pending',
+    requester: requester.id,
+    cnf: caller.spki,
+    createdAt: now,
+    expiresAt: Math.max(now, startAt) + limits.requestLifeMs,
+    needed,
+    approvals: [],
+    content: contentOf(ctx, id, caller, terms),
+  };
+  await ctx.store.commit({
+    changes: [{ put: 'request', value: request, rev: 0 }],
+    events: [
+      {
+        type: 'request.created',
+        actor: actor(caller),
+        outcome: 'success',
+        identity: requester.id,
+        device: request.device,
+        request: id,
+        body: { ...request.content, name: requester.name, needed },
+      },
+    ],
+  });
+  return {
+    ...(await viewRequest(ctx, caller, request)),
+    approvers: approvers.slice(0, approversNamed).map(({ name }) => name),
+  };
+}
+
+/** What approvers sign the hash of. Names are as they are now. */
+function contentOf(
+  ctx: AuthorityContext,
+  id: RequestId,
+  { identity, spki }: Operator,
+  terms: Readonly<Record<string, unknown>> & { readonly actions: readonly RequestAction[] },
+): JsonObject {
+  return {
+    ...(terms as JsonObject),
+    actions: [...terms.actions],
+    broker: ctx.broker.name,
+    request: id,
+    requester: { id: identity.id, name: identity.name, kind: identity.kind },
+    cnf: spki,
+    uses: 1,
+    nonce: Buffer.from(ctx.random.bytes(16)).toString('base64url'),
+  };
+}
+
+interface Scope {
+  readonly actions: readonly RequestAction[];
+  readonly needed: number;
+}
+
+function scopeOf(
+  ctx: AuthorityContext,
+  facts: { readonly requester: Operator['identity']; readonly destination: Destination; readonly body: Body },
+): Scope {
+  const { requester, destination, body } = facts;
+  const open = destination.service === undefined ? requestActions : (['forward'] as const);
+  const asked = (body.actions ?? open).filter((action) => open.some((known) => known === action));
+  if (asked.length === 0) {
+    throw new SallyportError('invalid', `"${printable(body.target)}" is a service: it is forwarded to`, {
+      next: 'leave the kinds away, or ask for the device itself',
+    });
+  }
+  const needs = asked.map((action) => ({
+    action,
+    needed: approvalsNeeded(ctx, { requester, destination, action }),
+  }));
+  const helped = needs.filter(({ needed }) => needed !== undefined && needed > 0);
+  if (helped.length === 0 && needs.some(({ needed }) => needed === 0)) {
+    throw new SallyportError('conflict', `"${printable(body.target)}" is open to you without an approval`, {
+      next: `sallyport ${destination.service === undefined ? 'shell' : 'forward'} ${printable(body.target)}`,
+    });
+  }
+  // What depends on the command or the path is decided when it is used: whoever names it may ask for it.
+  const isNamed = body.actions !== undefined;
+  if (helped.length === 0 && !isNamed) {
+    throw new SallyportError('denied', `no approval would open "${printable(body.target)}" to you`, {
+      next: 'an administrator can grant it in a policy with @approvers: docs/approvals.md',
+    });
+  }
+  const kept = isNamed ? needs : helped;
+  return {
+    actions: kept.map(({ action }) => action),
+    needed: Math.max(1, ...kept.map(({ needed }) => needed ?? 1)),
+  };
+}
+
+/** A target that is missing and one that the caller may not know of have one answer. */
+async function requireTarget(ctx: AuthorityContext, caller: Operator, text: string): Promise<Destination> {
+  const target = parseTarget(text);
+  const device = target === undefined ? undefined : await findDevice(ctx, target.device);
+  const service =
+    device === undefined || target?.service === undefined
+      ? undefined
+      : await findService(ctx, device, target.service);
+  const isThere = device !== undefined && (target?.service === undefined || service !== undefined);
+  const destination = isThere ? { device, ...(service === undefined ? {} : { service }) } : undefined;
+  if (destination === undefined || !canDiscover(ctx, caller.identity, destination)) {
+    throw new SallyportError('not_found', `there is no target "${printable(text)}" that you may see`, {
+      next: '"sallyport devices ls" lists the ones you may; a policy must let you discover it',
+    });
+  }
+  const lock = lockOn(ctx, caller.identity, destination);
+  if (lock === undefined) return destination;
+  throw new SallyportError('locked', `"${printable(text)}" is locked: ${printable(lock.reason)}`, {
+    next: `an administrator can lift the lock: sallyport unlock ${lock.id}`,
+  });
+}
+
+async function refuseTooMany(ctx: AuthorityContext, { identity }: Operator): Promise<void> {
+  const open = await ctx.store.count('request', { identity: identity.id, live: true });
+  if (open < limits.requestsPerIdentityMax) return;
+  throw new SallyportError('rate_limited', `you already have ${open} open requests`, {
+    next: 'take some back: sallyport requests cancel ID',
+  });
+}
+
+function requireTicket(text: string): string {
+  if (ticketPattern.test(text)) return text;
+  throw new SallyportError('invalid', `"${printable(text, 80)}" is not a ticket`, {
+    next: 'write it as your ticket system does, for example CHG-4711',
+  });
+}
+
+function requireStart(ctx: AuthorityContext, text: string | undefined): number {
+  const now = ctx.clock.now();
+  if (text === undefined) return now;
+  const startAt = Date.parse(text);
+  if (startAt >= now && startAt <= now + limits.requestAheadMaxMs) return startAt;
+  throw new SallyportError(
+    'invalid',
+    `${printable(text, 40)} is ${startAt < now ? 'over' : 'too far ahead'}`,
+    { next: 'give a time within the next 30 days' },
+  );
+}
+
+function tooFew(target: string, needed: number, found: number): SallyportError {
+  const who = found === 0 ? 'nobody may' : `only ${found} of them may`;
+  return new SallyportError(
+    'denied',
+    `"${printable(target)}" needs ${needed === 1 ? 'an approval' : `${needed} approvals`}, and ${who} give one`,
+    {
+      next: 'an administrator permits Action::"approve" on it to more people: docs/approvals.md',
+    },
+  );
+}

@@ -1,0 +1,54 @@
+// A grant is an approved request that no session has used up yet. It opens one session, by the key that asked,
+// for what was asked; afterwards its approvals hold that session, for as long as they count.
+
+import { actionOf } from '../../core/decision.ts';
+import { limits } from '../../core/limits.ts';
+import type { AccessRequest } from '../../core/request.ts';
+import type { Session } from '../../core/session-record.ts';
+import type { AuthorityContext } from '../context.ts';
+import type { Wish } from '../sessions/session-facts.ts';
+import type { Stored } from '../store/store.ts';
+import { validApprovers } from './approvals.ts';
+
+export interface Grant {
+  readonly request: Stored<AccessRequest>;
+  /** Persons whose approval counts now. */
+  readonly approvals: number;
+}
+
+/** The oldest that covers the wish. `cnf`: thumbprint of the key that wants to use it. */
+export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string): Promise<Grant | undefined> {
+  const filter = { live: true, identity: wish.identity.id, device: wish.device.id };
+  const page = { order: 'newest', limit: limits.requestsPerIdentityMax } as const;
+  const { items } = await ctx.store.list('request', filter, page);
+  for (const request of items.toReversed()) {
+    if (!covers(request.value, wish, { cnf, now: ctx.clock.now() })) continue;
+    const approvals = (await validApprovers(ctx, request.value)).size;
+    if (approvals >= request.value.needed) return { request, approvals };
+  }
+  return undefined;
+}
+
+function covers(
+  request: AccessRequest,
+  { service, params }: Wish,
+  { cnf, now }: { readonly cnf: string; readonly now: number },
+): boolean {
+  const action = actionOf(params);
+  return (
+    request.state === 'approved' &&
+    request.cnf === cnf &&
+    request.service === service?.id &&
+    request.actions.some((known) => known === action) &&
+    now >= request.startAt &&
+    now < request.usableUntil
+  );
+}
+
+/** Persons whose approval holds a session now; undefined for one that needed none. */
+export async function approvalsOf(ctx: AuthorityContext, session: Session): Promise<number | undefined> {
+  if (session.request === undefined) return undefined;
+  const request = (await ctx.store.get('request', session.request))?.value;
+  const isItsOwn = request?.state === 'used' && request.session === session.id;
+  return isItsOwn ? (await validApprovers(ctx, request)).size : 0;
+}

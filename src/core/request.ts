@@ -1,0 +1,101 @@
+// An access request's life (design sections 5 and 6): somebody asks, others approve, one session uses it up.
+// `stepRequest` is the only way from one state to the next. What was approved is the content, by its hash; it
+// never changes, so whoever wants something else asks anew.
+
+import type { Action } from './decision.ts';
+import type { DeviceId, IdentityId, RequestId, ServiceId, SessionId } from './ids.ts';
+import type { JsonObject } from './json.ts';
+
+export const requestStates = [
+  'pending',
+  'approved',
+  'used',
+  'denied',
+  'cancelled',
+  'expired',
+  'withdrawn',
+] as const;
+export type RequestState = (typeof requestStates)[number];
+
+export type RequestEvent = 'approve' | 'use' | 'deny' | 'cancel' | 'expire' | 'withdraw';
+
+const table: Readonly<Record<RequestState, Readonly<Partial<Record<RequestEvent, RequestState>>>>> = {
+  pending: { approve: 'approved', deny: 'denied', cancel: 'cancelled', expire: 'expired' },
+  approved: {
+    use: 'used',
+    deny: 'denied',
+    cancel: 'cancelled',
+    expire: 'expired',
+    withdraw: 'withdrawn',
+  },
+  used: { withdraw: 'withdrawn' },
+  denied: {},
+  cancelled: {},
+  expired: {},
+  withdrawn: {},
+};
+
+/** The state after the event; undefined where it cannot happen. */
+export function stepRequest(state: RequestState, event: RequestEvent): RequestState | undefined {
+  return table[state][event];
+}
+
+/** Something may still come of it. */
+export function isOpen(state: RequestState): boolean {
+  return state === 'pending' || state === 'approved';
+}
+
+/** What people ask for, in the words that they type; each is an action of policy. */
+export const requestActions = [
+  'shell',
+  'exec',
+  'upload',
+  'download',
+  'forward',
+] as const satisfies readonly Action[];
+export type RequestAction = (typeof requestActions)[number];
+
+/** One person's yes: a statement of purpose `approval`, signed by the key of his sign-in. */
+export interface Approval {
+  readonly by: IdentityId;
+  /** Unix ms. */
+  readonly at: number;
+  readonly statement: string;
+}
+
+export interface AccessRequest {
+  readonly id: RequestId;
+  readonly state: RequestState;
+  readonly requester: IdentityId;
+  /** Thumbprint of the key that asked: only that key can use it. */
+  readonly cnf: string;
+  readonly device: DeviceId;
+  readonly service?: ServiceId;
+  /** As typed. */
+  readonly target: string;
+  readonly actions: readonly RequestAction[];
+  readonly forMs: number;
+  readonly reason: string;
+  readonly ticket?: string;
+  /** Unix ms. */
+  readonly startAt: number;
+  readonly createdAt: number;
+  /** Undecided until then, it is over; approved and unused until `usableUntil`, likewise. */
+  readonly expiresAt: number;
+  readonly usableUntil: number;
+  /** What approvers sign the hash of (wire/approval.ts): all of the above in words that do not change. */
+  readonly content: JsonObject;
+  /** How many persons policy asked for when it was made. */
+  readonly needed: number;
+  readonly approvals: readonly Approval[];
+  readonly decidedAt?: number;
+  /** Who denied it, and why. */
+  readonly deniedBy?: IdentityId;
+  readonly denyReason?: string;
+  readonly session?: SessionId;
+}
+
+/** When it is over by itself, Unix ms. */
+export function endsAt(request: AccessRequest): number {
+  return request.state === 'pending' ? request.expiresAt : request.usableUntil;
+}
