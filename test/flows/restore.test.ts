@@ -84,7 +84,7 @@ test('R-091 what was approved before is worth nothing after a restore', async ()
   await addPerson(world, 'bo', ['approver']);
   const caller = { ...ana.caller, identity: ana.identity };
   await fileRequest(world.ctx, caller, { target: 'pump-7', forMs: 60_000, reason: 'valve' });
-  const { requestsVoided } = await restore();
+  const { requestsVoided } = await restoreStore({ ...world.ctx, store: world.store }, undefined);
   assert.equal(requestsVoided, 1);
   assert.equal(await world.store.count('request', { live: true }), 0);
 });
