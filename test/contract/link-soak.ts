@@ -17,6 +17,7 @@ Error.stackTraceLimit = 0;
 const what = process.argv[2];
 const total = Number(process.argv[3]);
 const atOnce = 50;
+const noise = 64 * 1024;
 const idle = { onData: () => undefined, onEnd: () => undefined };
 const resets = anyResets();
 
@@ -81,11 +82,17 @@ async function runMany(count: number): Promise<void> {
   await Promise.all(Array.from({ length: atOnce }, lane));
 }
 
+/** What a closed handle held is let go by a later turn, and collected after that: until nothing more falls. */
 async function settled(): Promise<{ heap: number; rss: number }> {
-  for (let turns = 0; turns < 20; turns++) await turn();
-  globalThis.gc?.();
-  const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
-  return { heap: heapUsed + external + arrayBuffers, rss };
+  let least = Infinity;
+  for (;;) {
+    for (let turns = 0; turns < 20; turns++) await turn();
+    globalThis.gc?.();
+    const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
+    const heap = heapUsed + external + arrayBuffers;
+    if (heap > least - noise) return { heap: Math.min(heap, least), rss };
+    least = heap;
+  }
 }
 
 // A link on which nothing is asked would be closed as silent.
