@@ -14,6 +14,7 @@ import { done, pageOf, pageQuery } from './problem.ts';
 import * as requests from './requests.ts';
 import * as services from './services.ts';
 import * as sessions from './sessions.ts';
+import * as windows from './windows.ts';
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -220,6 +221,34 @@ export const routes = {
     role: 'any',
     params: byId,
     response: requests.requestView,
+  },
+
+  listWindows: {
+    method: 'GET',
+    path: '/v1/windows',
+    summary: 'Maintenance windows',
+    who: operators,
+    role: 'any',
+    query: pageQuery,
+    response: pageOf(windows.windowView),
+  },
+  addWindow: {
+    method: 'POST',
+    path: '/v1/windows',
+    summary: 'Add a maintenance window',
+    who: operators,
+    role: 'administrator',
+    body: windows.windowBody,
+    response: windows.windowView,
+  },
+  removeWindow: {
+    method: 'DELETE',
+    path: '/v1/windows/:id',
+    summary: 'Remove a maintenance window, by id or name; sessions that stand on it end',
+    who: operators,
+    role: 'administrator',
+    params: byId,
+    response: done,
   },
 
   listDevices: {

@@ -25,6 +25,7 @@ import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
 import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
+import { WindowBook } from './windows/window-book.ts';
 import { startRequestWatch } from './requests/request-watch.ts';
 import { startReceiptWatch } from './sessions/missing-receipts.ts';
 import { endOnExpiry, restoreSessions } from './sessions/restore-sessions.ts';
@@ -104,11 +105,13 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
         return pki;
       },
       locks: new LockBook(clock),
+      windows: new WindowBook(clock),
       sessions: new LiveSessions(clock),
       gates: new GateBook(),
       broker,
     };
     await ctx.locks.load(store);
+    await ctx.windows.load(store);
     await loadPolicies(ctx, join(options.dataDir, 'policies'));
     endOnExpiry(ctx);
     await restoreSessions(ctx);

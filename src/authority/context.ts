@@ -13,6 +13,7 @@ import type { GateBook } from './gates/gate-book.ts';
 import type { LiveSessions } from './sessions/live-sessions.ts';
 import type { LockBook } from './sessions/lock-book.ts';
 import type { Store } from './store/store.ts';
+import type { WindowBook } from './windows/window-book.ts';
 
 export interface AuthorityContext {
   readonly store: Store;
@@ -23,6 +24,8 @@ export interface AuthorityContext {
   readonly pki: Authorities;
   /** Standing locks, in memory, read at every decision. */
   readonly locks: LockBook;
+  /** Maintenance windows, in memory, read at every decision. */
+  readonly windows: WindowBook;
   /** Sessions in which a byte may move. */
   readonly sessions: LiveSessions;
   /** Connected gates, live links, and the way to send them orders. */

@@ -60,6 +60,8 @@ export const eventTypes = [
   'policy.applied',
   'policy.refused',
   'policy.decided',
+  'window.added',
+  'window.removed',
   'request.created',
   'request.approved',
   'request.withdrawn',

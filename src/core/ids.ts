@@ -11,6 +11,7 @@ export type LockId = string & { readonly __id: 'lck' };
 export type EnrollmentId = string & { readonly __id: 'enr' };
 export type PolicyRevisionId = string & { readonly __id: 'pol' };
 export type CredentialId = string & { readonly __id: 'crd' };
+export type WindowId = string & { readonly __id: 'win' };
 export type RequestId = string & { readonly __id: 'req' };
 export type EventId = string & { readonly __id: 'evt' };
 
@@ -25,6 +26,7 @@ interface IdTypes {
   readonly pol: PolicyRevisionId;
   readonly crd: CredentialId;
   readonly req: RequestId;
+  readonly win: WindowId;
   readonly evt: EventId;
 }
 export type IdPrefix = keyof IdTypes;

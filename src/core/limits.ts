@@ -210,6 +210,8 @@ export const limits = {
   /** That one policy may ask for. */
   approversMax: 3,
   requestSweepMs: 60_000,
+  windowsMax: 500,
+  windowLongestMs: 7 * 24 * 60 * 60_000,
   keysetLifeMs: 90 * 24 * 60 * 60_000,
   /** Renewal of a device certificate that failed: first and longest wait before the next try. */
   /** A device that comes back within this time of its certificate's end is free, after it in quarantine. */

@@ -37,6 +37,8 @@ export interface Session extends SessionLife {
   readonly createdAt: number;
   readonly startBy: number;
   readonly mustEndAt: number;
+  /** Policy allowed it for a maintenance window, which closes then. */
+  readonly windowEndsAt?: number;
   /** Channels that were open and have closed, and what they moved. */
   readonly channels: number;
   /** How many ends of channels the gate has told; absent in records of before this was kept. */

@@ -20,6 +20,7 @@ import { renewServerIdentity, type ServerIdentity } from '../../src/authority/pk
 import { issueLeaf } from '../../src/authority/pki/leaf.ts';
 import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
+import { WindowBook } from '../../src/authority/windows/window-book.ts';
 import { LockBook } from '../../src/authority/sessions/lock-book.ts';
 import { openMemoryStore } from '../../src/authority/store/memory-store.ts';
 import { limits } from '../../src/core/limits.ts';
@@ -52,6 +53,7 @@ before(async () => {
     policy: new PolicyPoint(),
     pki,
     locks: new LockBook(clock),
+    windows: new WindowBook(clock),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),
     broker: {

@@ -101,7 +101,7 @@ test('a database from a newer version is refused, with the version and what to d
   database.close();
   const refusal = await refusalOf(folder.path);
   assert.match(refusal.message, /written by a newer version: its schema is at "0999_from_the_future"/);
-  assert.match(refusal.message, /this version knows "0003_requests"/);
+  assert.match(refusal.message, /this version knows "0004_windows"/);
   assert.match(refusal.next ?? '', /run that newer version, or restore a backup/);
 });
 

@@ -12,6 +12,7 @@ import { loadOrCreateAuthorityKeys } from '../../src/authority/pki/authority-key
 import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { authorizeChannel } from '../../src/authority/sessions/authorize-channel.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
+import { WindowBook } from '../../src/authority/windows/window-book.ts';
 import { LockBook } from '../../src/authority/sessions/lock-book.ts';
 import { openSession } from '../../src/authority/sessions/open-session.ts';
 import { endOnExpiry } from '../../src/authority/sessions/restore-sessions.ts';
@@ -66,6 +67,7 @@ export async function makeWorld(policyText: string | null = operatorsPolicy): Pr
     policy: new PolicyPoint(),
     pki,
     locks: new LockBook(clock),
+    windows: new WindowBook(clock),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),
     broker: {

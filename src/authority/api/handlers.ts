@@ -46,6 +46,7 @@ import { listRequests, showRequest } from '../requests/list-requests.ts';
 import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
+import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
 import type { Handlers } from './calls.ts';
 import { IdleProbes } from './idle-probes.ts';
 
@@ -91,6 +92,10 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     denyRequest: async ({ caller, params, body }) =>
       await denyRequest(ctx, caller, { id: params.id, reason: body.reason }),
     cancelRequest: async ({ caller, params }) => await cancelRequest(ctx, caller, params.id),
+
+    listWindows: async ({ query }) => await listWindows(ctx, query),
+    addWindow: async ({ caller, body }) => await addWindow(ctx, caller, body),
+    removeWindow: async ({ caller, params }) => await removeWindow(ctx, caller, params.id),
 
     listDevices: async ({ caller, query }) => await listDevices(ctx, caller, query),
     showDevice: async ({ caller, params }) => await showDevice(ctx, caller, params.id),

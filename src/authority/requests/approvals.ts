@@ -96,7 +96,8 @@ export function approvalsNeeded(
   const question = { principal: requester, action, ...destination } as const;
   const counts = Array.from({ length: limits.approversMax + 1 }, (_, count) => count);
   return counts.find((approvals) => {
-    const context = { now: ctx.clock.now(), approvals };
+    // It may be asked for before its window opens.
+    const context = { now: ctx.clock.now(), approvals, inWindow: true };
     return ctx.policy.decide({ ...question, context }).outcome === 'allow';
   });
 }

@@ -19,6 +19,8 @@ export interface LiveSession {
   readonly mustEndAt: number;
   /** It stands on approvals. */
   readonly isApproved: boolean;
+  /** What it is that comes at `mustEndAt`. */
+  readonly lastsUntil: 'deadline' | 'window';
 }
 
 export type Expiry = 'start' | 'deadline';
@@ -68,6 +70,7 @@ export class LiveSessions {
       gate: session.gate,
       mustEndAt: session.mustEndAt,
       isApproved: session.request !== undefined,
+      lastsUntil: session.windowEndsAt === session.mustEndAt ? 'window' : 'deadline',
     };
     const now = this.#clock.now();
     const start =

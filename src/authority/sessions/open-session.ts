@@ -21,7 +21,7 @@ import { endSession } from './end-session.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { lockOn, type Destination } from './session-facts.ts';
 import { viewSession } from './session-view.ts';
-import { decideOn, refuseWish, type Allow, type Wanted } from './wish.ts';
+import { decideOn, refuseWish, type Allow, type Granted, type Wanted } from './wish.ts';
 
 type Body = z.infer<typeof openSessionBody>;
 
@@ -36,11 +36,12 @@ export async function openSession(ctx: AuthorityContext, caller: Caller, body: B
 }
 
 async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<SessionOpened> {
-  const { wanted, destination, allow, grant } = await decideOn(ctx, caller, body);
+  const granted = await decideOn(ctx, caller, body);
+  const { wanted, destination, allow, grant } = granted;
   const { device } = destination;
   const link = await requireLink(ctx, wanted, device);
   const leavePlace = await takePlace(ctx, wanted, device);
-  const session = newSession(ctx, { wanted, destination, allow, grant, link, forMs: body.forMs });
+  const session = newSession(ctx, { ...granted, link, forMs: body.forMs });
 
   try {
     await ctx.store.commit({
@@ -94,17 +95,13 @@ async function takePlace(ctx: AuthorityContext, wanted: Wanted, device: Device):
   );
 }
 
-interface NewSession {
-  readonly wanted: Wanted;
-  readonly destination: Destination;
-  readonly allow: Allow;
-  readonly grant: Grant | undefined;
+interface NewSession extends Granted {
   readonly link: LiveLink;
   readonly forMs: number | undefined;
 }
 
 function newSession(ctx: AuthorityContext, facts: NewSession): Session {
-  const { wanted, destination, allow, grant, link, forMs } = facts;
+  const { wanted, destination, allow, grant, windowEndsAt, link, forMs } = facts;
   const now = ctx.clock.now();
   const { obligations } = allow;
   const { device, service } = destination;
@@ -148,7 +145,9 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
       now + lifeMs,
       wanted.caller.notAfter,
       wanted.identity.expiresAt ?? Number.POSITIVE_INFINITY,
+      windowEndsAt ?? Number.POSITIVE_INFINITY,
     ),
+    ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
     channels: 0,
     bytesUp: 0,
     bytesDown: 0,

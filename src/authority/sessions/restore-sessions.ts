@@ -24,9 +24,10 @@ export async function restoreSessions(ctx: AuthorityContext): Promise<void> {
 export function endOnExpiry(ctx: AuthorityContext): void {
   ctx.sessions.onExpiry((session, expiry) => {
     const detail = expiry === 'start' ? { detail: 'nothing was opened in it' } : {};
+    const reason = expiry === 'start' ? 'deadline' : (ctx.sessions.get(session)?.lastsUntil ?? 'deadline');
     endSession(ctx, {
       session,
-      reason: 'deadline',
+      reason,
       by: { kind: 'system', id: 'authority' },
       ...detail,
     }).catch((error: unknown) =>

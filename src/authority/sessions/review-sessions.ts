@@ -49,6 +49,8 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
   const approvals = await approvalsOf(ctx, session);
   const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
   if (decision.outcome === 'allow') return undefined;
+  if (decideWish(ctx, { ...wish, approvals: approvals ?? 0, inWindow: true }).outcome === 'allow')
+    return 'window';
   const request = session.request === undefined ? undefined : await ctx.store.get('request', session.request);
   const isHeldByApprovals =
     request !== undefined &&

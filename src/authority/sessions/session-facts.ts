@@ -21,12 +21,19 @@ export interface Wish extends Destination {
   readonly sourceIp?: string;
   /** Persons whose approval counts at this moment. */
   readonly approvals?: number;
+  /** As if it were so; default: as it is. */
+  readonly inWindow?: boolean;
 }
 
 type Allow = Extract<Decision, { outcome: 'allow' }>;
 
+interface Moment {
+  readonly now: number;
+  readonly inWindow: boolean;
+}
+
 /** One question a path for files, else one. */
-export function questionsOf(wish: Wish, now: number): readonly Question[] {
+export function questionsOf(wish: Wish, { now, inWindow }: Moment): readonly Question[] {
   const { params } = wish;
   const user = userOf(params);
   const common: Question = {
@@ -36,6 +43,7 @@ export function questionsOf(wish: Wish, now: number): readonly Question[] {
     ...(wish.service === undefined ? {} : { service: wish.service }),
     context: {
       now,
+      inWindow,
       ...(wish.sourceIp === undefined ? {} : { sourceIp: wish.sourceIp }),
       ...(user === undefined ? {} : { user }),
       ...(wish.approvals === undefined ? {} : { approvals: wish.approvals }),
@@ -50,7 +58,8 @@ export function questionsOf(wish: Wish, now: number): readonly Question[] {
 /** Yes only when every question gets one; then the strictest of all obligations. */
 export function decideWish(ctx: AuthorityContext, wish: Wish): Decision {
   let all: Allow | undefined;
-  for (const question of questionsOf(wish, ctx.clock.now())) {
+  const inWindow = wish.inWindow ?? ctx.windows.stateFor(wish.device).isOpen;
+  for (const question of questionsOf(wish, { now: ctx.clock.now(), inWindow })) {
     const decision = ctx.policy.decide(question);
     if (decision.outcome === 'deny') return decision;
     const joined = all === undefined ? decision : join(all, decision);

@@ -37,6 +37,8 @@ export interface Granted {
   readonly allow: Allow;
   /** An approved request without which policy would say no: the session uses it up. */
   readonly grant?: Grant;
+  /** Unix ms: it is allowed for an open maintenance window, which closes then. */
+  readonly windowEndsAt?: number;
 }
 
 /** Throws SallyportError; a refusal is on the log first. */
@@ -104,7 +106,7 @@ async function decide(
   ctx: AuthorityContext,
   wanted: Wanted,
   destination: Destination,
-): Promise<Pick<Granted, 'allow' | 'grant'>> {
+): Promise<Pick<Granted, 'allow' | 'grant' | 'windowEndsAt'>> {
   const { device, service } = destination;
   if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
     return await refuseWish(ctx, wanted, {
@@ -139,7 +141,12 @@ async function decide(
     // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
     const own = userOf(params);
     if (own === undefined || own === named) {
-      return { allow: decision, ...(grant === undefined ? {} : { grant }) };
+      const windowEndsAt = windowBehind(ctx, { ...wish, approvals: grant?.approvals ?? 0 });
+      return {
+        allow: decision,
+        ...(grant === undefined ? {} : { grant }),
+        ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
+      };
     }
     return await refuseWish(ctx, wanted, {
       code: 'denied',
@@ -168,7 +175,7 @@ async function decide(
     message: `policy does not let you ${actionOf(params)} on "${wanted.target}"`,
     next:
       decision.help.length > 0
-        ? undefined
+        ? nextWindow(ctx, wish)
         : 'an administrator can grant it in a policy: docs/policy.md has examples',
     help: decision.help,
     device,
@@ -187,6 +194,22 @@ async function decideWithGrant(
   if (grant === undefined) return { decision };
   const granted = decideWish(ctx, { ...wish, approvals: grant.approvals });
   return granted.outcome === 'allow' ? { decision: granted, grant } : { decision };
+}
+
+/** When the window closes that policy's yes stands on; undefined where it would be yes without one. */
+function windowBehind(ctx: AuthorityContext, wish: Wish): number | undefined {
+  const state = ctx.windows.stateFor(wish.device);
+  if (!state.isOpen || decideWish(ctx, { ...wish, inWindow: false }).outcome === 'allow') return undefined;
+  return state.endsAt;
+}
+
+/** In words, where a window would help: when it opens. */
+function nextWindow(ctx: AuthorityContext, wish: Wish): string | undefined {
+  const state = ctx.windows.stateFor(wish.device);
+  if (state.isOpen || decideWish(ctx, { ...wish, inWindow: true }).outcome !== 'allow') return undefined;
+  return state.opensAt === undefined
+    ? 'no maintenance window is set for it: an administrator adds one with "sallyport windows add"'
+    : `wait for its maintenance window, which opens at ${new Date(state.opensAt).toISOString()}`;
 }
 
 /** How many approvals alone would help; undefined: none, or something else is missing too. */

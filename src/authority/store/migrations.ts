@@ -37,10 +37,17 @@ const requests: Migration = {
   },
 };
 
+const windows: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'window', { text: ['name'], unique: ['name'] });
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
   '0003_requests': requests,
+  '0004_windows': windows,
 };
 
 export interface Steps {

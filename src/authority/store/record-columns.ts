@@ -54,6 +54,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
     columns: ({ state, requester, device }) => ({ live: isOpen(state) ? 1 : 0, identity: requester, device }),
     unique: [],
   },
+  window: { columns: ({ name }) => ({ name }), unique: ['name'] },
   answer: noColumns,
   setting: noColumns,
 };

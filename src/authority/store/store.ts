@@ -10,6 +10,7 @@ import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
 import type { Session } from '../../core/session-record.ts';
+import type { Window } from '../../core/window.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
 
 export type { Leaf } from '../../wire/audit-leaf.ts';
@@ -40,6 +41,7 @@ export interface Records {
   readonly service: Service;
   readonly session: Session;
   readonly request: AccessRequest;
+  readonly window: Window;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -84,6 +86,7 @@ export interface Filters {
   };
   /** live: something may still come of it. */
   readonly request: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
+  readonly window: { readonly name?: string };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

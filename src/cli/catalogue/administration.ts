@@ -122,6 +122,42 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/inventory.ts'),
   },
   {
+    path: 'windows ls',
+    summary: 'maintenance windows, and when they open',
+    examples: ['sallyport windows ls'],
+    load: () => import('../commands/windows/ls.ts'),
+  },
+  {
+    path: 'windows add',
+    summary: 'add a maintenance window, which policies may ask for',
+    args: [{ name: 'name' }],
+    flags: [
+      {
+        name: 'rule',
+        value: 'RULE',
+        required: true,
+        summary: 'when it opens: DTSTART and RRULE of iCalendar',
+      },
+      { name: 'for', value: 'DURATION', required: true, summary: 'how long it lasts from each start' },
+      { name: 'device', value: 'NAME', summary: 'only on this device', completes: 'device' },
+      { name: 'where', value: 'LABEL', summary: 'only on devices with this label, as "site=lyon"' },
+    ],
+    examples: [
+      'sallyport windows add monday-night --where site=lyon --for 4h --rule "DTSTART;TZID=Europe/Paris:20260105T220000 RRULE:FREQ=WEEKLY;BYDAY=MO"',
+      'sallyport windows add valve-swap --device pump-7 --for 2h --rule "DTSTART:20261130T210000Z"',
+    ],
+    notes: ['a session that a policy allows for a window ends with it: docs/windows.md'],
+    load: () => import('../commands/windows/add.ts'),
+  },
+  {
+    path: 'windows remove',
+    summary: 'remove a maintenance window; sessions that stand on it end',
+    args: [{ name: 'name' }],
+    flags: [yes],
+    examples: ['sallyport windows remove valve-swap'],
+    load: () => import('../commands/windows/remove.ts'),
+  },
+  {
     path: 'services ls',
     summary: 'services that devices offer',
     flags: [
