@@ -2,8 +2,8 @@
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { entry } from '../system/program.ts';
 
-const program = new URL('agent-crowd.ts', import.meta.url);
 const endMaxMs = 30_000;
 
 export class Crowds {
@@ -32,8 +32,8 @@ export class Crowds {
   }
 
   start(at: number): void {
-    const options = { execArgv: ['--no-maglev'], env: { PATH: process.env['PATH'], ...this.#env } };
-    this.#children[at] = fork(program, this.#groups[at] ?? [], options);
+    const env = { PATH: process.env['PATH'], ...this.#env };
+    this.#children[at] = fork(entry, ['agent', 'crowd', ...(this.#groups[at] ?? [])], { execArgv: [], env });
   }
 
   startAll(): void {

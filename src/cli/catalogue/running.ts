@@ -236,7 +236,7 @@ export const running: readonly CommandSpec[] = [
   {
     path: 'agent crowd',
     isHidden: true,
-    summary: 'many agents in one process; the demo of a fleet starts it',
+    summary: 'many agents in one process, for demo, soak and bench',
     args: [{ name: 'dirs', many: true, completes: 'file' }],
     examples: [],
     load: () => import('../commands/agent/crowd.ts'),
