@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { atAnotherTime, noFaketime } from './faketime.ts';
+import { atAnotherTime, noFaketime } from '../../src/cli/demo/faketime.ts';
 import { until, type Surroundings } from './program.ts';
 import { must, sitePolicy, Stage } from './stage.ts';
 

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { noFaketime } from './faketime.ts';
+import { noFaketime } from '../../src/cli/demo/faketime.ts';
 import { pidsWithEnvironment } from './proc.ts';
 import { Program } from './program.ts';
 

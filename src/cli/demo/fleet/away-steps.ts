@@ -1,15 +1,12 @@
 // A device that comes back after ninety days. The past is made by libfaketime, where it is installed: a broker of
 // its own, its people and the device live there first, and then it is today.
 
-import { existsSync } from 'node:fs';
+import { atAnotherTime, noFaketime } from '../faketime.ts';
 import { run, start, type Surroundings } from '../program.ts';
 import { must, mustJson } from '../stage.ts';
 import { expect, type Skipped, type Step } from '../step.ts';
 import { FleetStage } from './stage.ts';
 
-const libraries = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map(
-  (machine) => `/usr/lib/${machine}/faketime/libfaketime.so.1`,
-);
 const daysAway = 90;
 const device = 'winter-1';
 
@@ -18,13 +15,9 @@ export const awaySteps: readonly Step<FleetStage>[] = [
 ];
 
 async function comeBack(): Promise<string | Skipped> {
-  const library = libraries.find((path) => existsSync(path));
-  if (library === undefined) return { skipped: 'it needs libfaketime (apt install faketime)' };
+  if (noFaketime !== false) return { skipped: noFaketime };
   const stage = await FleetStage.open();
-  const then = (who: Surroundings): Surroundings => ({
-    ...who,
-    env: { LD_PRELOAD: library, FAKETIME: `-${daysAway}d`, FAKETIME_DONT_FAKE_MONOTONIC: '1' },
-  });
+  const then = (who: Surroundings): Surroundings => atAnotherTime(who, -daysAway);
   try {
     const invite = await stage.startBroker(then(stage.admin), true);
     await must(run(['login', stage.address, '--invite', invite], then(stage.admin)));

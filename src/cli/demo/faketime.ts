@@ -1,18 +1,22 @@
 // A program whose whole machine shows another time, TLS included: libfaketime, where it is installed.
 
 import { existsSync } from 'node:fs';
-import type { Surroundings } from './program.ts';
 
 const places = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map(
   (machine) => `/usr/lib/${machine}/faketime/libfaketime.so.1`,
 );
 const library = places.find((path) => existsSync(path));
 
-/** Why tests that need it are skipped, or false. */
-export const noFaketime = library === undefined ? 'libfaketime is not installed' : false;
+/** Why what needs it is skipped, or false. */
+export const noFaketime = library === undefined ? 'it needs libfaketime (apt install faketime)' : false;
+
+type Env = Readonly<Record<string, string>>;
 
 /** Only what the clock on the wall shows: what is measured from the boot on stays true. */
-export function atAnotherTime(surroundings: Surroundings, days: number): Surroundings {
+export function atAnotherTime<S extends { readonly env?: Env }>(
+  surroundings: S,
+  days: number,
+): S & { readonly env: Env } {
   const env = {
     LD_PRELOAD: library ?? '',
     FAKETIME: `${days < 0 ? '' : '+'}${days}d`,
