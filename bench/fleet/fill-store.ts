@@ -1,11 +1,10 @@
 // Very many devices in the store of a broker that does not run, written by the store's own code.
 
 import { join } from 'node:path';
-import { openSqliteStore } from '../../src/authority/store/sqlite-store.ts';
+import { withStore } from '../../src/authority/backup/stopped.ts';
 import type { Change } from '../../src/authority/store/store.ts';
 import type { Device } from '../../src/core/device.ts';
 import { newId } from '../../src/core/ids.ts';
-import { silentLog } from '../../src/platform/log.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { systemRandom } from '../../src/platform/random.ts';
 import { sha256 } from '../../src/wire/signed.ts';
@@ -13,22 +12,12 @@ import { sha256 } from '../../src/wire/signed.ts';
 const perCommit = 1_000;
 
 export async function fillStore(dataDir: string, count: number): Promise<void> {
-  const dir = join(dataDir, 'authority');
-  const store = await openSqliteStore({
-    path: join(dir, 'store.db'),
-    reservePath: join(dir, 'reserve.bin'),
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-  });
-  try {
+  await withStore(join(dataDir, 'authority'), async (store) => {
     for (let at = await store.count('device', {}); at < count; at += perCommit) {
       const changes = Array.from({ length: Math.min(perCommit, count - at) }, (_, n) => device(at + n));
       await store.commit({ changes, events: [] });
     }
-  } finally {
-    await store.close();
-  }
+  });
 }
 
 function device(number: number): Change {

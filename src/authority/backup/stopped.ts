@@ -13,8 +13,8 @@ import { checkStore, type StoreCheck } from './check-store.ts';
 import { restoreStore, type ExportedEvent, type Restoration } from './restore.ts';
 import type { SnapshotFile } from './snapshot.ts';
 
-/** Throws SallyportError `store_unavailable` also where a broker has it open. */
-async function withStore<T>(dir: string, use: (store: Store) => Promise<T>): Promise<T> {
+/** `dir`: of the authority. Throws SallyportError `store_unavailable` also where a broker has it open. */
+export async function withStore<T>(dir: string, use: (store: Store) => Promise<T>): Promise<T> {
   const store = await openSqliteStore({
     path: join(dir, 'store.db'),
     reservePath: join(dir, 'reserve.bin'),
@@ -29,7 +29,6 @@ async function withStore<T>(dir: string, use: (store: Store) => Promise<T>): Pro
   }
 }
 
-/** `dir`: of the authority. */
 export async function snapshotOfStopped(dir: string): Promise<SnapshotFile> {
   const path = join(dir, `snapshot-${randomBytes(8).toString('hex')}.db`);
   try {
