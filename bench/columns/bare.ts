@@ -1,37 +1,17 @@
-// The floor: bench/bare in three Node processes, bundled first so that it pays for no type stripping.
+// The floor: bench/bare in three Node processes.
 
 import { join } from 'node:path';
-import { mkdir } from 'node:fs/promises';
-import { build } from 'esbuild';
-import { writeCertificates } from '../bare/certificates.ts';
+import { bundleBare } from '../bare/bundle.ts';
 import type { Parts } from '../measure/part-usage.ts';
 import { endProcess, type Command } from '../measure/processes.ts';
 import { firstLine } from '../measure/run.ts';
 import type { Column, Device } from './column.ts';
 
-const here = import.meta.dirname;
+const outdir = join(import.meta.dirname, '..', 'out', 'bare');
 const programs = ['gate', 'agent', 'operator', 'forward', 'crowd'];
 
 export async function startBare(folder: string, shell: string): Promise<Column> {
-  const certificates = join(folder, 'bare');
-  await mkdir(certificates);
-  await writeCertificates(certificates);
-  const outdir = join(here, '..', 'out', 'bare');
-  await build({
-    entryPoints: programs.map((name) => join(here, '..', 'bare', `${name}.ts`)),
-    outdir,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    packages: 'external',
-    outExtension: { '.js': '.mjs' },
-    logLevel: 'warning',
-  });
-  const node = (name: string, ...args: readonly string[]) => ({
-    file: process.execPath,
-    args: [join(outdir, `${name}.mjs`), certificates, ...args],
-  });
+  const node = await bundleBare({ programs, outdir, certificates: join(folder, 'bare') });
   const gate = await firstLine(node('gate'), /\{.*\}/);
   const ports = JSON.parse(gate.found[0]) as { readonly link: number; readonly operators: number };
   const operators = String(ports.operators);

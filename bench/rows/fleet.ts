@@ -5,9 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { call } from '../../src/cli/api.ts';
-import { writeCertificates } from '../bare/certificates.ts';
+import { bundleBare } from '../bare/bundle.ts';
 import { fillStore } from '../fleet/fill-store.ts';
 import { Fleet, settledKib } from '../fleet/fleet.ts';
 import { endProcess } from '../measure/processes.ts';
@@ -36,22 +35,11 @@ async function bareGate(): Promise<{
   close(): Promise<void>;
 }> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-idle-'));
-  await writeCertificates(folder);
-  const outdir = join(folder, 'out');
-  await build({
-    entryPoints: ['gate', 'idle-agents'].map((name) => join(import.meta.dirname, '..', 'bare', `${name}.ts`)),
-    outdir,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    packages: 'external',
-    outExtension: { '.js': '.mjs' },
-    logLevel: 'warning',
-  });
-  const node = (name: string, ...args: readonly string[]) => ({
-    file: process.execPath,
-    args: ['--no-maglev', join(outdir, `${name}.mjs`), folder, ...args],
+  const node = await bundleBare({
+    programs: ['gate', 'idle-agents'],
+    outdir: join(folder, 'out'),
+    certificates: folder,
+    nodeFlags: ['--no-maglev'],
   });
   const gate = await firstLine(node('gate'), /\{.*\}/);
   const { link: port } = JSON.parse(gate.found[0]) as { readonly link: number };
