@@ -89,11 +89,7 @@ export async function playScript(say: Say): Promise<number> {
   const startedAt = performance.now();
   const stage = await setStage((step, ms) => say(line('ok', step, ms)));
   try {
-    const { played, failed, skipped } = await playSteps(steps, stage, say);
-    const left = skipped === 0 ? '' : `, ${skipped} skipped`;
-    const ms = Math.round(performance.now() - startedAt);
-    say(`${played - failed} of ${played} steps did what they should${left}, in ${ms} ms`);
-    return failed === 0 ? exitStatus.done : exitStatus.failed;
+    return await playSteps(steps, stage, { say, startedAt });
   } finally {
     await stage.close();
   }

@@ -1,5 +1,6 @@
 // One thing that the demo does and checks, and how many of them are played and told, a line each.
 
+import { exitStatus } from '../../core/errors.ts';
 import type { Stage } from './stage.ts';
 
 export type Say = (text: string) => void;
@@ -15,14 +16,12 @@ export interface Skipped {
   readonly skipped: string;
 }
 
-export interface Played {
-  readonly played: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-/** One after another, also after one that failed. */
-export async function playSteps<S>(steps: readonly Step<S>[], stage: S, say: Say): Promise<Played> {
+/** One after another, also after one that failed. Gives the exit status of the demo. */
+export async function playSteps<S>(
+  steps: readonly Step<S>[],
+  stage: S,
+  { say, startedAt }: { readonly say: Say; readonly startedAt: number },
+): Promise<number> {
   let failed = 0;
   let skipped = 0;
   for (const { title, play } of steps) {
@@ -41,7 +40,11 @@ export async function playSteps<S>(steps: readonly Step<S>[], stage: S, say: Say
       tell('FAILED', error instanceof Error ? error.message : String(error));
     }
   }
-  return { played: steps.length - skipped, failed, skipped };
+  const played = steps.length - skipped;
+  const left = skipped === 0 ? '' : `, ${skipped} skipped`;
+  const ms = Math.round(performance.now() - startedAt);
+  say(`${played - failed} of ${played} steps did what they should${left}, in ${ms} ms`);
+  return failed === 0 ? exitStatus.done : exitStatus.failed;
 }
 
 export function line(mark: string, text: string, ms: number): string {

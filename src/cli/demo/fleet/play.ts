@@ -1,6 +1,5 @@
 // `sallyport demo --script --story fleet`: fifty devices from one token, and what happens to a fleet in years.
 
-import { exitStatus } from '../../../core/errors.ts';
 import { line, playSteps, type Say } from '../step.ts';
 import { awaySteps } from './away-steps.ts';
 import { FleetStage } from './stage.ts';
@@ -13,11 +12,7 @@ export async function playFleet(say: Say): Promise<number> {
     await stage.signIn(await stage.startBroker(stage.admin, true));
     await stage.applyPolicy();
     say(line('ok', 'broker, an administrator, and ana, an operator', performance.now() - startedAt));
-    const { played, failed, skipped } = await playSteps([...fleetSteps, ...awaySteps], stage, say);
-    const left = skipped === 0 ? '' : `, ${skipped} skipped`;
-    const ms = Math.round(performance.now() - startedAt);
-    say(`${played - failed} of ${played} steps did what they should${left}, in ${ms} ms`);
-    return failed === 0 ? exitStatus.done : exitStatus.failed;
+    return await playSteps([...fleetSteps, ...awaySteps], stage, { say, startedAt });
   } finally {
     await stage.close();
   }
