@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Kysely, sql } from 'kysely';
-import { SallyportError } from '../../src/core/errors.ts';
+import type { SallyportError } from '../../src/core/errors.ts';
 import { executedSteps, migrate, migrations } from '../../src/authority/store/migrations.ts';
 import type { Tables } from '../../src/authority/store/schema.ts';
 import { NodeSqliteDialect } from '../../src/authority/store/sqlite-dialect.ts';
 import { openSqliteStore } from '../../src/authority/store/sqlite-store.ts';
 import type { Store } from '../../src/authority/store/store.ts';
+import { refusal } from '../doubles/refusal.ts';
 import { event, identity, lock, notes, partsOf, verifyLog } from './store-bodies.ts';
 
 function folderOf(): { readonly path: string } & Disposable {
@@ -31,15 +32,10 @@ const openIn = (folder: string): Promise<Store> =>
   });
 
 async function refusalOf(folder: string): Promise<SallyportError> {
-  try {
-    await (await openIn(folder)).close();
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    assert.equal(error.code, 'store_unavailable');
-    assert.ok(error.next);
-    return error;
-  }
-  return assert.fail('it opened');
+  const error = await refusal(openIn(folder).then(async (store) => await store.close()));
+  assert.equal(error.code, 'store_unavailable');
+  assert.ok(error.next);
+  return error;
 }
 
 test('a store that is opened again has kept records, revisions, events and the end of the chain', async () => {
@@ -85,9 +81,9 @@ test('R9 every file of the store belongs to its owner alone, also one that was l
 test('a store that another process has open is refused', async () => {
   using folder = folderOf();
   const store = await openIn(folder.path);
-  const refusal = await refusalOf(folder.path);
-  assert.match(refusal.message, /another process holds the database/);
-  assert.match(refusal.next ?? '', /stop the other process/);
+  const refused = await refusalOf(folder.path);
+  assert.match(refused.message, /another process holds the database/);
+  assert.match(refused.next ?? '', /stop the other process/);
   await store.close();
   await (await openIn(folder.path)).close();
 });
@@ -99,10 +95,10 @@ test('a database from a newer version is refused, with the version and what to d
   const database = new DatabaseSync(path);
   database.exec("insert into kysely_migration values ('0999_from_the_future', '2040-01-01T00:00:00.000Z')");
   database.close();
-  const refusal = await refusalOf(folder.path);
-  assert.match(refusal.message, /written by a newer version: its schema is at "0999_from_the_future"/);
-  assert.match(refusal.message, /this version knows "0004_windows"/);
-  assert.match(refusal.next ?? '', /run that newer version, or restore a backup/);
+  const refused = await refusalOf(folder.path);
+  assert.match(refused.message, /written by a newer version: its schema is at "0999_from_the_future"/);
+  assert.match(refused.message, /this version knows "0004_windows"/);
+  assert.match(refused.next ?? '', /run that newer version, or restore a backup/);
 });
 
 test('a file that is no database is refused and not overwritten', async () => {
@@ -119,9 +115,9 @@ test('a directory that is missing, is a file, or may not be written is refused w
   assert.match((await refusalOf(join(folder.path, 'file'))).message, /no directory/);
   chmodSync(folder.path, 0o500);
   try {
-    const refusal = await asNobody(() => refusalOf(folder.path));
-    assert.match(refusal.message, /no permission/);
-    assert.match(refusal.next ?? '', /check who owns it/);
+    const refused = await asNobody(() => refusalOf(folder.path));
+    assert.match(refused.message, /no permission/);
+    assert.match(refused.next ?? '', /check who owns it/);
   } finally {
     chmodSync(folder.path, 0o700);
   }

@@ -13,13 +13,14 @@ import { runInNewContext } from 'node:vm';
 import { dial, type BrokerPlace } from '../../src/agent/services/dial.ts';
 import { OpenSockets } from '../../src/agent/services/open-sockets.ts';
 import type { TcpParams } from '../../src/core/channel.ts';
-import { SallyportError } from '../../src/core/errors.ts';
+import type { SallyportError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { parseAddress } from '../../src/link/address.ts';
 import type { Answer } from '../../src/link/client-session.ts';
 import { readReceipt, type Receipt } from '../../src/wire/receipt.ts';
 import { verifyStatement } from '../../src/wire/signed.ts';
 import { sessionName, startAgentWorld, type AgentWorld, type GateLink } from '../doubles/agent-world.ts';
+import { codeOf } from '../doubles/refusal.ts';
 import { answerWhole, startTarget, talk } from '../doubles/tcp-target.ts';
 
 async function newLink(t: TestContext): Promise<{ readonly world: AgentWorld; readonly link: GateLink }> {
@@ -46,16 +47,6 @@ function to(host: string, port: number): TcpParams {
 
 const unreadCount = 100;
 const restMs = 300;
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error.code;
-  }
-  assert.fail('it was allowed');
-}
 
 const turn = async (): Promise<void> => await new Promise((resolve) => void setImmediate(resolve));
 

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { DeviceWaits } from '../../src/authority/sessions/await-device.ts';
-import { SallyportError, type ErrorCode } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { paramsToJson } from '../../src/core/channel.ts';
+import { codeOf } from '../doubles/refusal.ts';
 import {
   addDevice,
   addPerson,
@@ -38,16 +38,6 @@ async function wait(target = 'pump-7', gone?: AbortSignal): Promise<{ readonly o
   return await waits.wait(world.ctx, ana.caller, { body, gone });
 }
 
-async function refusal(promise: Promise<unknown>): Promise<ErrorCode> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error.code;
-  }
-  assert.fail('it was allowed');
-}
-
 test('the wait ends the moment the device is back, and is on the log', async () => {
   const waiting = wait();
   await settle();
@@ -72,10 +62,10 @@ test('it ends when its time is over, or when nobody waits any more', async () =>
 
 test('whoever may not work on it does not learn whether it is there, by waiting either', async () => {
   usePolicy(world, 'permit (principal, action == Action::"discover", resource);');
-  assert.equal(await refusal(wait()), 'denied');
+  assert.equal(await codeOf(wait()), 'denied');
   usePolicy(world, 'permit (principal, action == Action::"exec", resource);');
-  assert.equal(await refusal(wait()), 'not_found');
-  assert.equal(await refusal(wait('nowhere')), 'not_found');
+  assert.equal(await codeOf(wait()), 'not_found');
+  assert.equal(await codeOf(wait('nowhere')), 'not_found');
 });
 
 test('a person waits for a bounded number at a time', async () => {
@@ -84,7 +74,7 @@ test('a person waits for a bounded number at a time', async () => {
     return await wait('pump-7', leave.signal);
   });
   await settle();
-  assert.equal(await refusal(wait()), 'rate_limited');
+  assert.equal(await codeOf(wait()), 'rate_limited');
   leave.abort();
   await Promise.all(all);
   const after = new AbortController();

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { channelsClosed } from '../../src/authority/sessions/channels-closed.ts';
 import type { TcpParams } from '../../src/core/channel.ts';
-import { SallyportError } from '../../src/core/errors.ts';
 import type { SessionId } from '../../src/core/ids.ts';
+import { codeOf } from '../doubles/refusal.ts';
 import {
   addDevice,
   addPerson,
@@ -39,16 +39,6 @@ afterEach(async () => await world.close());
 
 const to = (host: string, port = 80): TcpParams => ({ kind: 'tcp', host, port });
 
-async function code(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error.code;
-  }
-  assert.fail('it was allowed');
-}
-
 async function openTo(
   params: TcpParams,
 ): Promise<{ readonly session: SessionId; readonly linkNonce: string }> {
@@ -61,19 +51,19 @@ test('L8 a session for one destination takes no channel to another, even one tha
   const ask = { ...(await openTo(to('10.0.0.1'))), target: 'pump-7' };
   await channel(world, ana, { ...ask, params: to('10.0.0.1') });
   for (const [n, other] of [to('10.0.0.1', 22), to('db.lan'), to('10.0.0.2')].entries()) {
-    assert.equal(await code(channel(world, ana, { ...ask, n: n + 2, params: other })), 'pass_params');
+    assert.equal(await codeOf(channel(world, ana, { ...ask, n: n + 2, params: other })), 'pass_params');
   }
   const signedOther = { ...ask, n: 9, params: to('10.0.0.1'), sentParams: to('db.lan') };
-  assert.equal(await code(channel(world, ana, signedOther)), 'pass_params');
+  assert.equal(await codeOf(channel(world, ana, signedOther)), 'pass_params');
   assert.equal((await logged(world)).filter((line) => line === 'channel.refused(pass_params)').length, 4);
   assert.equal((await logged(world)).filter((line) => line === 'channel.opened').length, 1);
 });
 
 test('L9 a rule for 10.0.0.1 opens neither 110.0.0.10 nor 10.0.0.1.evil, and 010.0.0.1 is no destination', async () => {
-  assert.equal(await code(open(world, ana, 'pump-7', to('110.0.0.10'))), 'denied');
-  assert.equal(await code(open(world, ana, 'pump-7', to('10.0.0.1.evil'))), 'denied');
+  assert.equal(await codeOf(open(world, ana, 'pump-7', to('110.0.0.10'))), 'denied');
+  assert.equal(await codeOf(open(world, ana, 'pump-7', to('10.0.0.1.evil'))), 'denied');
   for (const host of ['010.0.0.1', '10.1', '167772161', '0x0a000001', '::ffff:10.0.0.1', '10.0.0.1.']) {
-    assert.equal(await code(open(world, ana, 'pump-7', to(host))), 'invalid', host);
+    assert.equal(await codeOf(open(world, ana, 'pump-7', to(host))), 'invalid', host);
   }
   await openTo(to('10.0.0.1'));
 });

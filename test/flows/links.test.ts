@@ -18,7 +18,6 @@ import { serveControl } from '../../src/authority/gates/control-server.ts';
 import { endSession } from '../../src/authority/sessions/end-session.ts';
 import { placeLock } from '../../src/authority/sessions/place-lock.ts';
 import type { Commit, Store } from '../../src/authority/store/store.ts';
-import { SallyportError } from '../../src/core/errors.ts';
 import { newId, type SessionId } from '../../src/core/ids.ts';
 import { createCsr } from '../../src/platform/csr.ts';
 import { generateP256 } from '../../src/platform/keys.ts';
@@ -26,6 +25,7 @@ import { controlVersion, type LinkBody, type Order } from '../../src/wire/contro
 import { keyFinder } from '../../src/wire/keyset.ts';
 import { readWelcome } from '../../src/wire/link-statements.ts';
 import { spkiThumbprint, verifyStatement } from '../../src/wire/signed.ts';
+import { codeOf } from '../doubles/refusal.ts';
 import {
   addDevice,
   addPerson,
@@ -71,16 +71,6 @@ async function linkBody(key = pump.key, more: Partial<LinkBody['hello']> = {}): 
   };
 }
 
-async function code(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error.code;
-  }
-  assert.fail('it was allowed');
-}
-
 /** A store whose commits of one kind wait until they are let go. */
 function holding(
   store: Store,
@@ -110,7 +100,7 @@ async function openLive(): Promise<SessionId> {
 
 test("L6 a second key under a device's name is refused, on the log, and the live link stays", async () => {
   const thief = generateP256().privateKey;
-  assert.equal(await code(acceptLink(world.ctx, gateName, await linkBody(thief))), 'wrong_kind');
+  assert.equal(await codeOf(acceptLink(world.ctx, gateName, await linkBody(thief))), 'wrong_kind');
   assert.equal((await logged(world)).at(-1), 'link.refused(wrong_kind)');
   assert.equal(world.ctx.gates.linkOf(pump.device.id), pump.link);
 });
@@ -128,7 +118,7 @@ test('L6 the same key again takes over at once: the older link is closed and its
 test('L3 a device certificate of an issuing CA that is no longer taken opens no link, though the root signed it', async () => {
   const body = await linkBody();
   const pki = { ...world.ctx.pki, acceptedIssuers: [new X509Certificate(world.ctx.pki.rootPem)] };
-  assert.equal(await code(acceptLink({ ...world.ctx, pki }, gateName, body)), 'unauthenticated');
+  assert.equal(await codeOf(acceptLink({ ...world.ctx, pki }, gateName, body)), 'unauthenticated');
   assert.equal((await logged(world)).at(-1), 'link.refused(unauthenticated)');
   await acceptLink(world.ctx, gateName, await linkBody());
 });
@@ -177,7 +167,7 @@ test('a lock that is placed while its device comes up refuses the link', async (
   const lock = { kind: 'device', id: pump.device.id } as const;
   await placeLock(world.ctx, { selector: lock, reason: 'stolen', by: system, createdBy: 'system' });
   letGo();
-  assert.equal(await code(linking), 'locked');
+  assert.equal(await codeOf(linking), 'locked');
   assert.equal((await logged(world)).at(-1), 'link.closed(lock)');
   assert.equal(world.ctx.gates.linkOf(pump.device.id), undefined);
 });
@@ -190,7 +180,7 @@ test('I14 of two copies of a key neither gets a link, nor keeps one that came up
   const [link] = await coming;
   const isClosed = world.orders.some((sent) => sent.type === 'closeLink' && sent.link === body.link);
   assert.ok(link.status === 'rejected' || isClosed);
-  assert.equal(await code(acceptLink(world.ctx, gateName, await linkBody())), 'not_accepted');
+  assert.equal(await codeOf(acceptLink(world.ctx, gateName, await linkBody())), 'not_accepted');
   assert.ok((await logged(world)).includes('link.refused(not_accepted)'));
 });
 
@@ -201,7 +191,7 @@ test('a device that is pending has its link: it can be seen, and nothing more', 
 
 test('I14 a device that has seen a later state epoch is refused: an older database was put back', async () => {
   const body = await linkBody(pump.key, { stateEpoch: 2 });
-  assert.equal(await code(acceptLink(world.ctx, gateName, body)), 'pass_epoch');
+  assert.equal(await codeOf(acceptLink(world.ctx, gateName, body)), 'pass_epoch');
   assert.equal((await logged(world)).at(-1), 'link.refused(pass_epoch)');
 });
 

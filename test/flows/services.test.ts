@@ -10,8 +10,8 @@ import type { Operator } from '../../src/authority/admin/operator.ts';
 import { openSession } from '../../src/authority/sessions/open-session.ts';
 import { reviewSessions } from '../../src/authority/sessions/review-sessions.ts';
 import { placeLock } from '../../src/authority/sessions/place-lock.ts';
-import { SallyportError } from '../../src/core/errors.ts';
 import type { ServiceId, SessionId } from '../../src/core/ids.ts';
+import { refusal } from '../doubles/refusal.ts';
 import {
   addDevice,
   addPerson,
@@ -59,16 +59,6 @@ afterEach(async () => await world.close());
 
 async function forward(target: string, params: object = { kind: 'tcp' }): ReturnType<typeof openSession> {
   return await openSession(world.ctx, ana.caller, { target, params: { ...params } });
-}
-
-async function refusal(promise: Promise<unknown>): Promise<SallyportError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error;
-  }
-  assert.fail('it was allowed');
 }
 
 test('where a service lies is the word of the broker, whatever the caller sends', async () => {

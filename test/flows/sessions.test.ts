@@ -19,6 +19,7 @@ import { readPass } from '../../src/wire/pass.ts';
 import { keyFinder } from '../../src/wire/keyset.ts';
 import { keyId, signStatement, verifyStatement } from '../../src/wire/signed.ts';
 import { createPublicKey } from 'node:crypto';
+import { codeOf } from '../doubles/refusal.ts';
 import {
   addDevice,
   addPerson,
@@ -77,16 +78,6 @@ function receiptFor(session: SessionId, signer: LinkedDevice = pump, device: Lin
   );
 }
 
-async function code(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error.code;
-  }
-  assert.fail('it was allowed');
-}
-
 test('a session is on the log before its first byte, with the policy that allowed it', async () => {
   const opened = await open(world, ana, 'pump-7');
   assert.deepEqual(opened.session.policies, ['work']);
@@ -125,7 +116,7 @@ test('R-010 a linked device without a policy grants nothing', async () => {
   try {
     const eve = await addPerson(bare, 'eve');
     await addDevice(bare, 'pump-7');
-    assert.equal(await code(open(bare, eve, 'pump-7')), 'not_found');
+    assert.equal(await codeOf(open(bare, eve, 'pump-7')), 'not_found');
   } finally {
     await bare.close();
   }
@@ -149,11 +140,11 @@ test('R-015 whether a device is online is told only to those whom policy lets in
   await addDevice(world, 'valve-1', 'paris');
   const offline = world.ctx.gates.linkOf(pump.device.id);
   assert.ok(offline);
-  assert.equal(await code(open(world, ana, 'valve-1')), 'denied');
+  assert.equal(await codeOf(open(world, ana, 'valve-1')), 'denied');
   const valve = world.ctx.gates.links();
   for (const link of valve) world.ctx.gates.dropLink(link.id);
-  assert.equal(await code(open(world, ana, 'valve-1')), 'denied');
-  assert.equal(await code(open(world, ana, 'pump-7')), 'device_offline');
+  assert.equal(await codeOf(open(world, ana, 'valve-1')), 'denied');
+  assert.equal(await codeOf(open(world, ana, 'pump-7')), 'device_offline');
 });
 
 test('I16 a session that ended accepts no channel one second later', async () => {
@@ -161,7 +152,7 @@ test('I16 a session that ended accepts no channel one second later', async () =>
   await endSession(world.ctx, { session: id, reason: 'exit', by: system });
   world.clock.advance(1_000);
   assert.equal(
-    await code(channel(world, ana, { session: id, target: 'pump-7', linkNonce, n: 2 })),
+    await codeOf(channel(world, ana, { session: id, target: 'pump-7', linkNonce, n: 2 })),
     'pass_expired',
   );
 });
@@ -170,7 +161,7 @@ test('a channel needs the signature of the key that opened the session', async (
   const eve = await addPerson(world, 'eve');
   const { id, linkNonce } = await openLive();
   assert.equal(
-    await code(channel(world, eve, { session: id, target: 'pump-7', linkNonce, n: 2 })),
+    await codeOf(channel(world, eve, { session: id, target: 'pump-7', linkNonce, n: 2 })),
     'open_signature',
   );
   assert.equal((await logged(world)).at(-1), 'channel.refused(open_signature)');
@@ -180,27 +171,27 @@ test('L8 a channel for something else than its session was decided for is refuse
   await addDevice(world, 'pump-8');
   const { id, linkNonce } = await openLive();
   const ask = { session: id, target: 'pump-7', linkNonce, n: 2 };
-  assert.equal(await code(channel(world, ana, { ...ask, target: 'pump-8' })), 'pass_kind');
-  assert.equal(await code(channel(world, ana, { ...ask, linkNonce: 'nonce-of-pump-8' })), 'pass_link');
+  assert.equal(await codeOf(channel(world, ana, { ...ask, target: 'pump-8' })), 'pass_kind');
+  assert.equal(await codeOf(channel(world, ana, { ...ask, linkNonce: 'nonce-of-pump-8' })), 'pass_link');
   assert.equal(
-    await code(channel(world, ana, { ...ask, sentParams: { kind: 'exec', argv: ['reboot'], env: {} } })),
+    await codeOf(channel(world, ana, { ...ask, sentParams: { kind: 'exec', argv: ['reboot'], env: {} } })),
     'pass_params',
   );
   const shell = { kind: 'shell', pty: { term: 'xterm', cols: 80, rows: 24 }, env: {} } as const;
-  assert.equal(await code(channel(world, ana, { ...ask, params: shell })), 'pass_kind');
-  assert.equal(await code(channel(world, ana, { ...ask, gate: 'gate-2' })), 'not_found');
+  assert.equal(await codeOf(channel(world, ana, { ...ask, params: shell })), 'pass_kind');
+  assert.equal(await codeOf(channel(world, ana, { ...ask, gate: 'gate-2' })), 'not_found');
   assert.equal((await logged(world)).filter((line) => line.startsWith('channel.refused')).length, 5);
 });
 
 test('R-049 the OS user on the device is the one that policy names, and no other', async () => {
   const asRoot = { kind: 'exec', argv: ['true'], env: {}, user: 'root' } as const;
-  assert.equal(await code(open(world, ana, 'pump-7', asRoot)), 'denied');
+  assert.equal(await codeOf(open(world, ana, 'pump-7', asRoot)), 'denied');
   usePolicy(world, operatorsPolicy.replace('@id("work")', '@id("work") @user("svc")'));
-  assert.equal(await code(open(world, ana, 'pump-7', asRoot)), 'denied');
+  assert.equal(await codeOf(open(world, ana, 'pump-7', asRoot)), 'denied');
   const opened = await open(world, ana, 'pump-7');
   assert.equal(opened.user, 'svc');
   const ask = { session: opened.session.id, target: 'pump-7', linkNonce: opened.linkNonce };
-  assert.equal(await code(channel(world, ana, ask)), 'pass_params');
+  assert.equal(await codeOf(channel(world, ana, ask)), 'pass_params');
   await channel(world, ana, { ...ask, params: { ...asRoot, user: 'svc' } });
 });
 
@@ -208,7 +199,7 @@ test("L7 an open that comes by another person's connection is refused, though it
   const eve = await addPerson(world, 'eve');
   const { id, linkNonce } = await openLive();
   const ask = { session: id, target: 'pump-7', linkNonce, n: 2 };
-  assert.equal(await code(channel(world, ana, { ...ask, connectedAs: eve })), 'open_signature');
+  assert.equal(await codeOf(channel(world, ana, { ...ask, connectedAs: eve })), 'open_signature');
   assert.equal((await logged(world)).at(-1), 'channel.refused(open_signature)');
   await channel(world, ana, ask);
 });
@@ -233,7 +224,7 @@ permit (principal, action == Action::"exec", resource) when { context has comman
     const ask = { session: opened.session.id, target: 'pump-7', linkNonce: opened.linkNonce };
     await channel(world, ana, { ...ask, params: look });
     const second = channel(world, ana, { ...ask, n: 2, params: touch });
-    if (isRefused) assert.equal(await code(second), 'denied', terms);
+    if (isRefused) assert.equal(await codeOf(second), 'denied', terms);
     else await second;
   }
 });
@@ -241,7 +232,10 @@ permit (principal, action == Action::"exec", resource) when { context has comman
 test('every channel is decided again: a policy that changed since refuses the next one', async () => {
   const { id, linkNonce } = await openLive();
   usePolicy(world, operatorsPolicy.replace('lyon', 'paris'));
-  assert.equal(await code(channel(world, ana, { session: id, target: 'pump-7', linkNonce, n: 2 })), 'denied');
+  assert.equal(
+    await codeOf(channel(world, ana, { session: id, target: 'pump-7', linkNonce, n: 2 })),
+    'denied',
+  );
 });
 
 test('a lock on the device, the identity or the session cuts at once, before it is on the log', async () => {
@@ -258,7 +252,7 @@ test('a lock on the device, the identity or the session cuts at once, before it 
     const session = await stored(id);
     assert.equal(session.endReason, 'lock');
     assert.match(session.endDetail ?? '', /stolen/);
-    assert.equal(await code(open(world, ana, 'pump-7')), 'locked');
+    assert.equal(await codeOf(open(world, ana, 'pump-7')), 'locked');
     assert.equal(await liftLock(world.ctx, { lock: placed.lock.id, by: system }), true);
   }
 });
@@ -328,7 +322,7 @@ test('with the disk full nothing opens, a lock still cuts, and both are on the l
   assert.deepEqual(placed.cut, [id]);
   assert.equal((await stored(id)).endReason, 'lock');
   world.store.setFull(false);
-  assert.equal(await code(open(world, ana, 'pump-7')), 'locked');
+  assert.equal(await codeOf(open(world, ana, 'pump-7')), 'locked');
   const log = await logged(world);
   for (const line of ['lock.created', 'session.ended(lock)', 'audit.reserve_replayed'])
     assert.ok(log.includes(line), line);
@@ -340,10 +334,10 @@ test('R-046 the signed receipt of the device closes the session; a foreign one d
   assert.equal((await stored(id)).state, 'terminating');
   const other = await addDevice(world, 'pump-8');
   assert.equal(
-    await code(receiveReceipt(world.ctx, other.caller, receiptFor(id, other, other))),
+    await codeOf(receiveReceipt(world.ctx, other.caller, receiptFor(id, other, other))),
     'not_found',
   );
-  assert.equal(await code(receiveReceipt(world.ctx, pump.caller, receiptFor(id, other))), 'invalid');
+  assert.equal(await codeOf(receiveReceipt(world.ctx, pump.caller, receiptFor(id, other))), 'invalid');
   await receiveReceipt(world.ctx, pump.caller, receiptFor(id));
   await receiveReceipt(world.ctx, pump.caller, receiptFor(id));
   const session = await stored(id);
@@ -394,7 +388,7 @@ test('a receipt for an end that could not be recorded is to be sent again', asyn
   });
   const end = { session: id, reason: 'idle', by: system } as const;
   await assert.rejects(endSession({ ...world.ctx, store: failing }, end));
-  assert.equal(await code(receiveReceipt(world.ctx, pump.caller, receiptFor(id))), 'unavailable');
+  assert.equal(await codeOf(receiveReceipt(world.ctx, pump.caller, receiptFor(id))), 'unavailable');
 });
 
 test('a session without a receipt closes unconfirmed after 24 h, and the log says so', async () => {
@@ -486,7 +480,7 @@ test('a person has only so many sessions, also when all are asked for at once', 
   assert.equal(opened.length, limits.sessionsPerIdentityMax);
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected')
-      assert.equal(await code(Promise.reject(outcome.reason)), 'rate_limited');
+      assert.equal(await codeOf(Promise.reject(outcome.reason)), 'rate_limited');
   }
   const denied = await world.store.events({ types: ['session.denied'] }, { limit: 100 });
   assert.equal(denied.filter((event) => event.code === 'rate_limited').length, more);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { Operator } from '../../src/authority/admin/operator.ts';
 import { addWindow, listWindows, removeWindow } from '../../src/authority/windows/administer.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
-import { SallyportError } from '../../src/core/errors.ts';
+import { outcomeOf } from '../doubles/refusal.ts';
 import type { Session } from '../../src/core/session-record.ts';
 import {
   addDevice,
@@ -48,16 +48,6 @@ async function add(rule: string, changes: { device?: string; label?: string; las
   return await addWindow(world.ctx, admin, { name: 'night', rule, lastsMs: 2 * hourMs, ...changes });
 }
 
-async function code(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof SallyportError, String(error));
-    return error.code;
-  }
-  return 'allowed';
-}
-
 async function stored(id: string): Promise<Session> {
   return (await world.store.get('session', id))?.value ?? assert.fail();
 }
@@ -74,9 +64,9 @@ test('I9 R-044 one second early is no, and says when it opens; at its start it i
     next: `wait for its maintenance window, which opens at ${window.opensAt}`,
   });
   world.clock.advance(999);
-  assert.equal(await code(open(world, ana, 'pump-7')), 'denied');
+  assert.equal(await outcomeOf(open(world, ana, 'pump-7')), 'denied');
   world.clock.advance(1);
-  assert.equal(await code(open(world, ana, 'pump-7')), 'allowed');
+  assert.equal(await outcomeOf(open(world, ana, 'pump-7')), 'allowed');
 });
 
 test('R-044 its end ends the session, which says so, and nothing opens from then on', async () => {
@@ -87,12 +77,12 @@ test('R-044 its end ends the session, which says so, and nothing opens from then
   assert.equal((await stored(session.id)).mustEndAt, Date.parse(window.opensAt ?? '') + 2 * hourMs);
   world.clock.advance(hourMs - 1);
   await settle();
-  assert.equal(await code(open(world, ana, 'pump-7')), 'allowed');
+  assert.equal(await outcomeOf(open(world, ana, 'pump-7')), 'allowed');
   world.clock.advance(1);
   await settle();
   assert.equal((await stored(session.id)).endReason, 'window');
   assert.ok(world.orders.some((order) => order.type === 'cut' && order.sessions.includes(session.id)));
-  assert.equal(await code(open(world, ana, 'pump-7')), 'denied');
+  assert.equal(await outcomeOf(open(world, ana, 'pump-7')), 'denied');
 });
 
 test('a session that is allowed without a window does not end with one', async () => {
@@ -107,13 +97,13 @@ test('a window is on its device, or on its label, and on no other', async () => 
   await addDevice(world, 'pump-8', 'paris');
   await add(from(-hourMs), { device: 'pump-8' });
   assert.deepEqual(
-    [await code(open(world, ana, 'pump-7')), await code(open(world, ana, 'pump-8'))],
+    [await outcomeOf(open(world, ana, 'pump-7')), await outcomeOf(open(world, ana, 'pump-8'))],
     ['denied', 'allowed'],
   );
   await removeWindow(world.ctx, admin, 'night');
   await add(from(-hourMs), { label: 'site=lyon' });
   assert.deepEqual(
-    [await code(open(world, ana, 'pump-7')), await code(open(world, ana, 'pump-8'))],
+    [await outcomeOf(open(world, ana, 'pump-7')), await outcomeOf(open(world, ana, 'pump-8'))],
     ['allowed', 'denied'],
   );
 });
@@ -148,9 +138,9 @@ test('after a restart the windows are there again', async () => {
 
 test('a name twice, a rule that is none, both a device and a label: refused with words', async () => {
   await add(from(0));
-  assert.equal(await code(add(from(0))), 'conflict');
-  assert.equal(await code(add('every monday')), 'invalid');
-  assert.equal(await code(add(from(0), { device: 'pump-7', label: 'site=lyon' })), 'invalid');
-  assert.equal(await code(add(from(0), { device: 'pump-9' })), 'not_found');
-  assert.equal(await code(removeWindow(world.ctx, admin, 'day')), 'not_found');
+  assert.equal(await outcomeOf(add(from(0))), 'conflict');
+  assert.equal(await outcomeOf(add('every monday')), 'invalid');
+  assert.equal(await outcomeOf(add(from(0), { device: 'pump-7', label: 'site=lyon' })), 'invalid');
+  assert.equal(await outcomeOf(add(from(0), { device: 'pump-9' })), 'not_found');
+  assert.equal(await outcomeOf(removeWindow(world.ctx, admin, 'day')), 'not_found');
 });
