@@ -1,40 +1,22 @@
 // Every /v1 route: who may call it, what goes in, what comes out. The authority registers exactly these
 // (a route without a handler does not start); the OpenAPI document is made from them; the CLI takes its
-// types from them. `who`: public = no client certificate; otherwise the SPIFFE kinds that may come in.
-// `role`: the role a person needs besides; any = signed in is enough (the use-case narrows further).
+// types from them. What a route is: route.ts.
 
 import { z } from 'zod';
-import type { PeerKind, Role } from '../core/identity.ts';
 import { limits } from '../core/limits.ts';
+import { accessRoutes } from './access-routes.ts';
 import * as audit from './audit.ts';
 import * as enrollments from './enrollments.ts';
 import * as nouns from './nouns.ts';
 import * as policy from './policy.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
-import * as requests from './requests.ts';
+import { byId, devices, operators, type Route } from './route.ts';
 import * as services from './services.ts';
 import * as sessions from './sessions.ts';
-import * as windows from './windows.ts';
-
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly summary: string;
-  readonly who: 'public' | readonly PeerKind[];
-  readonly role?: Role | 'any';
-  /** It answers late on purpose: the caller hears so at once (status 102), and a stop does not wait for it. */
-  readonly isSlow?: true;
-  readonly params?: z.ZodType;
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  readonly response: z.ZodType;
-}
-
-const operators = ['human', 'machine', 'ai_agent'] as const satisfies readonly PeerKind[];
-const devices = ['device'] as const satisfies readonly PeerKind[];
-const byId = z.object({ id: z.string().max(128) });
 
 export const routes = {
+  ...accessRoutes,
+
   health: {
     method: 'GET',
     path: '/v1/health',
@@ -164,91 +146,6 @@ export const routes = {
     params: byId,
     body: sessions.endSessionBody,
     response: sessions.sessionView,
-  },
-
-  fileRequest: {
-    method: 'POST',
-    path: '/v1/requests',
-    summary: 'Ask for access that needs approvals',
-    who: operators,
-    role: 'any',
-    body: requests.requestBody,
-    response: requests.requestFiled,
-  },
-  listRequests: {
-    method: 'GET',
-    path: '/v1/requests',
-    summary: 'Requests the caller may see',
-    who: operators,
-    role: 'any',
-    query: requests.requestQuery,
-    response: pageOf(requests.requestView),
-  },
-  showRequest: {
-    method: 'GET',
-    path: '/v1/requests/:id',
-    summary: 'One request',
-    who: operators,
-    role: 'any',
-    params: byId,
-    response: requests.requestView,
-  },
-  approveRequest: {
-    method: 'POST',
-    path: '/v1/requests/:id/approve',
-    summary: 'Approve exactly this request, signed',
-    who: operators,
-    role: 'any',
-    params: byId,
-    body: requests.approveBody,
-    response: requests.requestView,
-  },
-  denyRequest: {
-    method: 'POST',
-    path: '/v1/requests/:id/deny',
-    summary: 'Deny a request, or take the own approval back; what stands on it is cut',
-    who: operators,
-    role: 'any',
-    params: byId,
-    body: requests.denyBody,
-    response: requests.requestView,
-  },
-  cancelRequest: {
-    method: 'POST',
-    path: '/v1/requests/:id/cancel',
-    summary: 'Take the own request back',
-    who: operators,
-    role: 'any',
-    params: byId,
-    response: requests.requestView,
-  },
-
-  listWindows: {
-    method: 'GET',
-    path: '/v1/windows',
-    summary: 'Maintenance windows',
-    who: operators,
-    role: 'any',
-    query: pageQuery,
-    response: pageOf(windows.windowView),
-  },
-  addWindow: {
-    method: 'POST',
-    path: '/v1/windows',
-    summary: 'Add a maintenance window',
-    who: operators,
-    role: 'administrator',
-    body: windows.windowBody,
-    response: windows.windowView,
-  },
-  removeWindow: {
-    method: 'DELETE',
-    path: '/v1/windows/:id',
-    summary: 'Remove a maintenance window, by id or name; sessions that stand on it end',
-    who: operators,
-    role: 'administrator',
-    params: byId,
-    response: done,
   },
 
   listDevices: {

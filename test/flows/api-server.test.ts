@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { routes, type Route } from '../../src/api/routes.ts';
+import type { Route } from '../../src/api/route.ts';
+import { routes } from '../../src/api/routes.ts';
 import type { Invited } from '../../src/api/enrollments.ts';
 import { limits } from '../../src/core/limits.ts';
 import { addDevice } from './authority-world.ts';

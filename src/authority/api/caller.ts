@@ -3,7 +3,7 @@
 // credential that we issued and did not revoke, for a device or identity that exists, that no lock stands
 // on, and that has the role. Each no is an audit event; none says more than its code.
 
-import type { Route } from '../../api/routes.ts';
+import type { Route } from '../../api/route.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventActor, EventType } from '../../core/event.ts';
 import { parseId, type DeviceId, type IdentityId } from '../../core/ids.ts';

@@ -1,0 +1,93 @@
+// Routes of access that others approve, and of when work is expected.
+
+import { done, pageOf, pageQuery } from './problem.ts';
+import * as requests from './requests.ts';
+import { byId, operators, type Route } from './route.ts';
+import * as windows from './windows.ts';
+
+export const accessRoutes = {
+  fileRequest: {
+    method: 'POST',
+    path: '/v1/requests',
+    summary: 'Ask for access that needs approvals',
+    who: operators,
+    role: 'any',
+    body: requests.requestBody,
+    response: requests.requestFiled,
+  },
+  listRequests: {
+    method: 'GET',
+    path: '/v1/requests',
+    summary: 'Requests the caller may see',
+    who: operators,
+    role: 'any',
+    query: requests.requestQuery,
+    response: pageOf(requests.requestView),
+  },
+  showRequest: {
+    method: 'GET',
+    path: '/v1/requests/:id',
+    summary: 'One request',
+    who: operators,
+    role: 'any',
+    params: byId,
+    response: requests.requestView,
+  },
+  approveRequest: {
+    method: 'POST',
+    path: '/v1/requests/:id/approve',
+    summary: 'Approve exactly this request, signed',
+    who: operators,
+    role: 'any',
+    params: byId,
+    body: requests.approveBody,
+    response: requests.requestView,
+  },
+  denyRequest: {
+    method: 'POST',
+    path: '/v1/requests/:id/deny',
+    summary: 'Deny a request, or take the own approval back; what stands on it is cut',
+    who: operators,
+    role: 'any',
+    params: byId,
+    body: requests.denyBody,
+    response: requests.requestView,
+  },
+  cancelRequest: {
+    method: 'POST',
+    path: '/v1/requests/:id/cancel',
+    summary: 'Take the own request back',
+    who: operators,
+    role: 'any',
+    params: byId,
+    response: requests.requestView,
+  },
+
+  listWindows: {
+    method: 'GET',
+    path: '/v1/windows',
+    summary: 'Maintenance windows',
+    who: operators,
+    role: 'any',
+    query: pageQuery,
+    response: pageOf(windows.windowView),
+  },
+  addWindow: {
+    method: 'POST',
+    path: '/v1/windows',
+    summary: 'Add a maintenance window',
+    who: operators,
+    role: 'administrator',
+    body: windows.windowBody,
+    response: windows.windowView,
+  },
+  removeWindow: {
+    method: 'DELETE',
+    path: '/v1/windows/:id',
+    summary: 'Remove a maintenance window, by id or name; sessions that stand on it end',
+    who: operators,
+    role: 'administrator',
+    params: byId,
+    response: done,
+  },
+} as const satisfies Record<string, Route>;

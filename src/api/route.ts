@@ -1,0 +1,23 @@
+// What a route of /v1 is. `who`: public = no client certificate; otherwise the SPIFFE kinds that may come in.
+// `role`: the role a person needs besides; any = signed in is enough (the use-case narrows further).
+
+import { z } from 'zod';
+import type { PeerKind, Role } from '../core/identity.ts';
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly summary: string;
+  readonly who: 'public' | readonly PeerKind[];
+  readonly role?: Role | 'any';
+  /** It answers late on purpose: the caller hears so at once (status 102), and a stop does not wait for it. */
+  readonly isSlow?: true;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  readonly response: z.ZodType;
+}
+
+export const operators = ['human', 'machine', 'ai_agent'] as const satisfies readonly PeerKind[];
+export const devices = ['device'] as const satisfies readonly PeerKind[];
+export const byId = z.object({ id: z.string().max(128) });
