@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { routes, type Route, type RouteName } from '../../src/api/routes.ts';
+import type { Route } from '../../src/api/route.ts';
+import { routes, type RouteName } from '../../src/api/routes.ts';
 import { issueLeaf } from '../../src/authority/pki/leaf.ts';
 import { newId } from '../../src/core/ids.ts';
 import type { PeerKind } from '../../src/core/identity.ts';
