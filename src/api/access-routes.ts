@@ -1,11 +1,31 @@
-// Routes of access that others approve, and of when work is expected.
+// Routes of access that others approve, of when work is expected, and of machines.
 
+import { identityView } from './nouns.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
 import * as requests from './requests.ts';
 import { byId, operators, type Route } from './route.ts';
 import * as windows from './windows.ts';
+import * as workloads from './workloads.ts';
 
 export const accessRoutes = {
+  workloadSignIn: {
+    method: 'POST',
+    path: '/v1/workloads/sign-in',
+    summary: 'A machine signs in by what proves what it is',
+    who: 'public',
+    body: workloads.workloadSignInBody,
+    response: workloads.workloadSignedIn,
+  },
+  addMachine: {
+    method: 'POST',
+    path: '/v1/workloads',
+    summary: 'Make a machine or an AI agent known',
+    who: operators,
+    role: 'administrator',
+    body: workloads.machineBody,
+    response: identityView,
+  },
+
   fileRequest: {
     method: 'POST',
     path: '/v1/requests',

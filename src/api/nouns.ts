@@ -40,6 +40,10 @@ export const identityView = z.object({
   roles: z.array(z.enum(roles)),
   locked: z.boolean(),
   credentials: z.number().int(),
+  owner: named.optional(),
+  purpose: z.string().optional(),
+  /** machine, ai_agent: what proves what it is. */
+  trust: z.enum(['key', 'oidc']).optional(),
   createdAt: time,
   expiresAt: time.optional(),
 });

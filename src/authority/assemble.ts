@@ -25,6 +25,7 @@ import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
 import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
+import { startAssertionWatch } from './workload/forget-assertions.ts';
 import { WindowBook } from './windows/window-book.ts';
 import { startRequestWatch } from './requests/request-watch.ts';
 import { startReceiptWatch } from './sessions/missing-receipts.ts';
@@ -117,7 +118,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await restoreSessions(ctx);
     await store.commit({ changes: [], events: startEvents(options, pki) });
 
-    closers.push(startLeases(ctx), startReceiptWatch(ctx), startRequestWatch(ctx));
+    closers.push(startLeases(ctx), startReceiptWatch(ctx), startRequestWatch(ctx), startAssertionWatch(ctx));
 
     const api = await buildApi(ctx);
     closers.push(async () => await api.close());

@@ -13,6 +13,18 @@ export type PeerKind = IdentityKind | 'authority' | 'gate';
 export const roles = ['administrator', 'operator', 'approver'] as const;
 export type Role = (typeof roles)[number];
 
+/** What proves that a machine or an AI agent is itself (design section 4). */
+export type WorkloadTrust =
+  /** Assertions that it signs itself; SPKI DER, base64url. */
+  | { readonly kind: 'key'; readonly spki: string }
+  /** Tokens of whoever runs it; each claim has to be exactly this. */
+  | {
+      readonly kind: 'oidc';
+      readonly issuer: string;
+      readonly audience: string;
+      readonly claims: Readonly<Record<string, string>>;
+    };
+
 export interface Identity {
   readonly id: IdentityId;
   readonly kind: Exclude<IdentityKind, 'device'>;
@@ -22,6 +34,7 @@ export interface Identity {
   /** Non-human identities have an owner and a purpose. */
   readonly owner?: IdentityId;
   readonly purpose?: string;
+  readonly trust?: WorkloadTrust;
   readonly invitedBy?: IdentityId;
   readonly createdAt: number;
   readonly expiresAt?: number;

@@ -5,7 +5,7 @@ import { generateKeyPairSync, randomUUID, X509Certificate, type KeyObject } from
 import type { IncomingMessage } from 'node:http';
 import type { Invited, Redeemed } from '../../src/api/enrollments.ts';
 import type { Connection } from '../../src/authority/api/connection.ts';
-import { buildApi, type Api } from '../../src/authority/api/server.ts';
+import { buildApi, type Api, type ApiOptions } from '../../src/authority/api/server.ts';
 import type { AuthorityContext } from '../../src/authority/context.ts';
 import { createFirstInvite } from '../../src/authority/enroll/first-invite.ts';
 import type { Role } from '../../src/core/identity.ts';
@@ -51,7 +51,10 @@ export interface ApiWorld extends World {
 const peerHeader = 'x-test-peer';
 const addressHeader = 'x-test-address';
 
-export async function makeApiWorld(policy?: string | null): Promise<ApiWorld> {
+export async function makeApiWorld(
+  policy?: string | null,
+  options: Pick<ApiOptions, 'issuerKeys'> = {},
+): Promise<ApiWorld> {
   const base = await makeWorld(policy);
   const lines: string[] = [];
   const log = await createLog({
@@ -65,7 +68,7 @@ export async function makeApiWorld(policy?: string | null): Promise<ApiWorld> {
     certificate: certificates.get(String(request.headers[peerHeader])),
     sourceIp: String(request.headers[addressHeader]),
   });
-  const api = await buildApi(ctx, { connectionOf });
+  const api = await buildApi(ctx, { connectionOf, ...options });
 
   const exchange = async (
     peer: Peer | undefined,

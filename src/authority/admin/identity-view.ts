@@ -3,6 +3,7 @@
 import type { IdentityView } from '../../api/nouns.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { AuthorityContext } from '../context.ts';
+import { identityName } from './names.ts';
 import { iso } from './time-text.ts';
 
 export async function viewIdentity(ctx: AuthorityContext, identity: Identity): Promise<IdentityView> {
@@ -18,6 +19,11 @@ export async function viewIdentity(ctx: AuthorityContext, identity: Identity): P
     roles: [...identity.roles],
     locked: ctx.locks.find({ identity: identity.id, owner: identity.owner }) !== undefined,
     credentials: usable.length,
+    ...(identity.owner === undefined
+      ? {}
+      : { owner: { id: identity.owner, name: await identityName(ctx, identity.owner) } }),
+    ...(identity.purpose === undefined ? {} : { purpose: identity.purpose }),
+    ...(identity.trust === undefined ? {} : { trust: identity.trust.kind }),
     createdAt: iso(identity.createdAt),
     ...(identity.expiresAt === undefined ? {} : { expiresAt: iso(identity.expiresAt) }),
   };

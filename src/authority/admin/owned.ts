@@ -1,9 +1,10 @@
-// What somebody answers for: devices and services. Before he is removed it passes to somebody else, or is
+// What somebody answers for: devices, services, machines. Before he is removed it passes to somebody else, or is
 // locked (R-025): nothing is left that nobody answers for and that still works.
 
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import type { Identity } from '../../core/identity.ts';
+import type { LockSelector } from '../../core/lock.ts';
 import type { AuthorityContext } from '../context.ts';
 import { placeLock } from '../sessions/place-lock.ts';
 import type { Change } from '../store/store.ts';
@@ -17,7 +18,7 @@ export interface Offboarding {
 }
 
 interface Owned {
-  readonly kind: 'device' | 'service';
+  readonly kind: 'device' | 'service' | 'identity';
   readonly id: string;
   readonly name: string;
 }
@@ -58,6 +59,9 @@ async function allOwned(ctx: AuthorityContext, { id }: Identity): Promise<readon
     const device = await ctx.store.get('device', value.device);
     const name = `${device?.value.name ?? value.device}/${value.name}`;
     owned.push({ kind: 'service', id: value.id, name });
+  }
+  for await (const { value } of eachRecord(ctx.store, 'identity')) {
+    if (value.owner === id) owned.push({ kind: 'identity', id: value.id, name: value.name });
   }
   return owned;
 }
@@ -107,18 +111,17 @@ async function withOwner(
     const stored = await ctx.store.get('device', id);
     return stored && { put: 'device', value: { ...stored.value, owner: heir.id }, rev: stored.rev };
   }
+  if (kind === 'identity') {
+    const stored = await ctx.store.get('identity', id);
+    return stored && { put: 'identity', value: { ...stored.value, owner: heir.id }, rev: stored.rev };
+  }
   const stored = await ctx.store.get('service', id);
   return stored && { put: 'service', value: { ...stored.value, owner: heir.id }, rev: stored.rev };
 }
 
 async function lockAll(ctx: AuthorityContext, caller: Operator, { identity, owned }: Leaving): Promise<void> {
-  for (const { kind, id } of owned) {
-    const device = kind === 'device' ? await ctx.store.get('device', id) : undefined;
-    const service = kind === 'service' ? await ctx.store.get('service', id) : undefined;
-    const selector =
-      device === undefined
-        ? service && ({ kind: 'service', id: service.value.id } as const)
-        : ({ kind: 'device', id: device.value.id } as const);
+  for (const one of owned) {
+    const selector = await selectorOf(ctx, one);
     if (selector === undefined) continue;
     await placeLock(ctx, {
       selector,
@@ -126,5 +129,25 @@ async function lockAll(ctx: AuthorityContext, caller: Operator, { identity, owne
       by: actor(caller),
       createdBy: caller.identity.id,
     });
+  }
+}
+
+/** Undefined for what is gone meanwhile. */
+async function selectorOf(ctx: AuthorityContext, { kind, id }: Owned): Promise<LockSelector | undefined> {
+  switch (kind) {
+    case 'device': {
+      const device = await ctx.store.get('device', id);
+      return device && { kind, id: device.value.id };
+    }
+    case 'service': {
+      const service = await ctx.store.get('service', id);
+      return service && { kind, id: service.value.id };
+    }
+    case 'identity': {
+      const identity = await ctx.store.get('identity', id);
+      return identity && { kind, id: identity.value.id };
+    }
+    default:
+      return kind satisfies never;
   }
 }

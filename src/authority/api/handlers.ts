@@ -47,6 +47,8 @@ import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
 import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
+import { addMachine } from '../workload/add-machine.ts';
+import type { WorkloadDoor } from '../workload/sign-in-workload.ts';
 import type { Handlers } from './calls.ts';
 import { IdleProbes } from './idle-probes.ts';
 
@@ -54,6 +56,7 @@ import { IdleProbes } from './idle-probes.ts';
 export interface Doors {
   readonly redeem: RedeemDoor;
   readonly recover: RecoverDoor;
+  readonly workload: WorkloadDoor;
 }
 
 export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
@@ -73,6 +76,9 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
       await receiveReceipt(ctx, caller, body.receipt);
       return { done: true };
     },
+
+    workloadSignIn: async ({ body, sourceIp }) => await doors.workload.signIn({ ...body, sourceIp }),
+    addMachine: async ({ caller, body }) => await addMachine(ctx, caller, body),
 
     whoami: async ({ caller }) => await whoami(ctx, caller),
     signInRenew: async ({ caller, body }) => await renewSignIn(ctx, caller, body.csr),

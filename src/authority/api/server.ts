@@ -13,6 +13,8 @@ import { SallyportError, toProblem } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { RecoverDoor } from '../enroll/recover-device.ts';
+import { IssuerKeys } from '../workload/issuer-keys.ts';
+import { WorkloadDoor } from '../workload/sign-in-workload.ts';
 import { RedeemDoor } from '../enroll/redeem.ts';
 import { callerOf } from './caller.ts';
 import { Connections, type Connection } from './connection.ts';
@@ -24,6 +26,8 @@ import { Refusals } from './refusals.ts';
 export interface ApiOptions {
   /** What is known of the connection that a request came on. Default: what `connections` was told. */
   readonly connectionOf?: (request: IncomingMessage) => Connection;
+  /** Default: over the network, with the usual certificate authorities. */
+  readonly issuerKeys?: IssuerKeys;
 }
 
 export interface Api {
@@ -75,6 +79,7 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   const handlers = handlersFor(ctx, {
     redeem: new RedeemDoor(ctx, refusals),
     recover: new RecoverDoor(ctx, refusals),
+    workload: new WorkloadDoor(ctx, refusals, options.issuerKeys ?? new IssuerKeys(ctx.clock)),
   });
   const callers = new WeakMap<FastifyRequest, Caller | undefined>();
 

@@ -44,11 +44,18 @@ export interface IssuedCredential {
   readonly chainPem: string;
 }
 
+const lifeOf: Readonly<Record<IdentityKind, number>> = {
+  human: limits.humanCertificateLifeMs,
+  device: limits.deviceCertificateLifeMs,
+  machine: limits.machineCertificateLifeMs,
+  ai_agent: limits.machineCertificateLifeMs,
+};
+
 /** Signs a certificate. The caller commits the credential before it hands the certificate out. */
 export async function issueCredential(ctx: AuthorityContext, holder: Holder): Promise<IssuedCredential> {
   const { id, kind, key, until } = holder;
   const now = ctx.clock.now();
-  const fullLifeMs = kind === 'device' ? limits.deviceCertificateLifeMs : limits.humanCertificateLifeMs;
+  const fullLifeMs = lifeOf[kind];
   const leaf = await issueLeaf(ctx.pki.issuingCa, {
     publicKey: key.publicKey,
     name: { trustDomain: ctx.pki.trustDomain, env: ctx.pki.env, kind, id },

@@ -15,6 +15,11 @@ export async function renewSignIn(
   csr: string,
 ): Promise<{ readonly certificate: string; readonly keyset: string }> {
   const { identity } = caller;
+  if (identity.kind !== 'human') {
+    throw new SallyportError('forbidden', 'a machine shows again what it is, each time', {
+      next: 'sallyport login ADDRESS --workload NAME',
+    });
+  }
   const key = requireCsr(csr);
   if (key.spki !== caller.spki) {
     throw new SallyportError('invalid', 'a sign-in is renewed for the key it was made with', {

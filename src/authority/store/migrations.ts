@@ -43,11 +43,18 @@ const windows: Migration = {
   },
 };
 
+const assertions: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'assertion', {});
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
   '0003_requests': requests,
   '0004_windows': windows,
+  '0005_assertions': assertions,
 };
 
 export interface Steps {

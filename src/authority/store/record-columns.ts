@@ -55,6 +55,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
     unique: [],
   },
   window: { columns: ({ name }) => ({ name }), unique: ['name'] },
+  assertion: noColumns,
   answer: noColumns,
   setting: noColumns,
 };

@@ -31,6 +31,13 @@ export interface Setting {
   readonly value: string;
 }
 
+/** A token that was shown: it is good once. The id is its hash. */
+export interface UsedAssertion {
+  readonly id: string;
+  /** Unix ms. */
+  readonly expiresAt: number;
+}
+
 export interface Records {
   readonly identity: Identity;
   readonly credential: Credential;
@@ -42,6 +49,7 @@ export interface Records {
   readonly session: Session;
   readonly request: AccessRequest;
   readonly window: Window;
+  readonly assertion: UsedAssertion;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -87,6 +95,7 @@ export interface Filters {
   /** live: something may still come of it. */
   readonly request: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
   readonly window: { readonly name?: string };
+  readonly assertion: { readonly all?: true };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

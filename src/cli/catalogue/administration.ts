@@ -1,5 +1,6 @@
 // Administration: who and what, the rules, the record, and stopping it all now.
 
+import { roles } from '../../core/identity.ts';
 import type { ArgumentSpec, CommandSpec, FlagSpec } from './spec.ts';
 
 const target: ArgumentSpec = { name: 'target', completes: 'target' };
@@ -218,19 +219,33 @@ export const administration: readonly CommandSpec[] = [
   },
   {
     path: 'identities add',
-    summary: 'make a one-time invite and the line that a person pastes',
+    summary: 'invite a person, or make a machine or an AI agent known',
     args: [{ name: 'name' }],
     flags: [
+      { name: 'role', value: 'ROLE', many: true, summary: roles.join(', '), completes: roles },
       {
-        name: 'role',
-        value: 'ROLE',
-        many: true,
-        summary: 'administrator or operator',
-        completes: ['administrator', 'operator'],
+        name: 'for',
+        value: 'DURATION',
+        summary: 'a person: how long the invite is good, at most 1h; a machine: how long it is known',
       },
-      tokenLife,
+      {
+        name: 'kind',
+        value: 'KIND',
+        summary: 'human (default), machine, ai_agent',
+        completes: ['human', 'machine', 'ai_agent'],
+      },
+      { name: 'owner', value: 'NAME', summary: 'a machine: who answers for it', completes: 'identity' },
+      { name: 'purpose', value: 'TEXT', summary: 'a machine: what it is for' },
+      { name: 'key', value: 'FILE', summary: 'a machine: its public key, PEM', completes: 'file' },
+      { name: 'issuer', value: 'URL', summary: 'a machine: whose tokens prove what it is' },
+      { name: 'audience', value: 'TEXT', summary: 'for whom these tokens are (default: the trust domain)' },
+      { name: 'claim', value: 'NAME=VALUE', many: true, summary: 'what these tokens have to say, exactly' },
     ],
-    examples: ['sallyport identities add ana --role operator'],
+    examples: [
+      'sallyport identities add ana --role operator',
+      'sallyport identities add ci-deploy --kind machine --owner ana --purpose deploys --for 90d --issuer https://token.actions.githubusercontent.com --claim repository=org/app --claim ref=refs/heads/main',
+      'sallyport identities add backup --kind machine --owner ana --purpose "nightly copies" --for 90d --key backup.pub',
+    ],
     load: () => import('../commands/identities/add.ts'),
   },
   {

@@ -21,10 +21,33 @@ const waiting: FlagSpec = {
 export const daily: readonly CommandSpec[] = [
   {
     path: 'login',
-    summary: 'sign in to a broker with a one-time invite',
+    summary: 'sign in to a broker: a person with a one-time invite, a machine by what it is',
     args: [{ name: 'address' }],
-    flags: [{ name: 'invite', value: 'TOKEN', required: true, summary: 'the invite, from an administrator' }],
-    examples: ['sallyport login gate.example.com:7443 --invite sp2.h.…'],
+    flags: [
+      { name: 'invite', value: 'TOKEN', summary: 'the invite, from an administrator' },
+      { name: 'workload', value: 'NAME', summary: 'a machine: its name; then with --root' },
+      { name: 'root', value: 'FINGERPRINT', summary: 'a machine: of the broker’s root' },
+      { name: 'key', value: 'FILE', summary: 'a machine: its private key', completes: 'file' },
+      {
+        name: 'token-file',
+        value: 'FILE',
+        summary: 'a machine: the token of its provider',
+        completes: 'file',
+      },
+      {
+        name: 'audience',
+        value: 'TEXT',
+        summary: 'GitHub: the audience to ask for (default: the trust domain)',
+      },
+    ],
+    examples: [
+      'sallyport login gate.example.com:7443 --invite sp2.h.…',
+      'sallyport login gate.example.com:7443 --workload ci-deploy --root …',
+    ],
+    notes: [
+      'a machine is signed in for 15 minutes, by a key that is made here; nothing renews it',
+      'its token comes from --key, --token-file, SALLYPORT_ID_TOKEN (GitLab id_tokens), or is asked of GitHub',
+    ],
     load: () => import('../commands/login.ts'),
   },
   {

@@ -1,4 +1,4 @@
-// sallyport login ADDRESS --invite TOKEN. First contact: the invite carries the fingerprint of the broker's
+// sallyport login ADDRESS --invite TOKEN, or --workload NAME for a machine (workload/sign-in.ts). First contact: the invite carries the fingerprint of the broker's
 // root, so the broker is checked before the invite is shown to it. The key is made here and stays here.
 
 import { X509Certificate } from 'node:crypto';
@@ -22,13 +22,33 @@ import { lifeOf } from '../renewal.ts';
 
 interface Options extends CommonOptions {
   readonly address: string;
-  readonly invite: string;
+  readonly invite?: string;
+  readonly workload?: string;
+  readonly root?: string;
+  readonly key?: string;
+  readonly tokenFile?: string;
+  readonly audience?: string;
 }
 
 export async function run(options: Options): Promise<number> {
   const now = Date.now();
   const address = normalAddress(options.address);
-  const token = parseToken(options.invite);
+  const { invite, workload, root } = options;
+  if (workload !== undefined && invite === undefined) {
+    if (root === undefined) {
+      throw new SallyportError('invalid', 'a machine has to know the root of its broker', {
+        next: 'give --root with the fingerprint that "sallyport identities add" printed with it',
+      });
+    }
+    const { signInWorkload } = await import('../workload/sign-in.ts');
+    return await signInWorkload({ ...options, address, workload, root }, now);
+  }
+  if (invite === undefined || workload !== undefined) {
+    throw new SallyportError('invalid', 'a person signs in by an invite, a machine by what it is', {
+      next: 'give one of --invite TOKEN and --workload NAME',
+    });
+  }
+  const token = parseToken(invite);
   if (token?.kind !== 'human') {
     throw new SallyportError(
       'invalid',
@@ -48,7 +68,7 @@ export async function run(options: Options): Promise<number> {
     address,
     proxy,
     broker,
-    invite: options.invite,
+    invite,
     csr: await createCsr(key.privateKey),
   });
   const profile = readProfile(redeemed, { address, broker, key });

@@ -1,4 +1,5 @@
-// sallyport identities add NAME: invites a person; the answer is one line for that person to paste.
+// sallyport identities add NAME: invites a person, with one line to paste; or, with --kind, makes a machine known
+// (workload/add.ts).
 
 import { roles as knownRoles, type Role } from '../../../core/identity.ts';
 import { SallyportError } from '../../../core/errors.ts';
@@ -13,6 +14,13 @@ interface Options extends CommonOptions {
   readonly name: string;
   readonly role?: readonly string[];
   readonly for?: string;
+  readonly kind?: string;
+  readonly owner?: string;
+  readonly purpose?: string;
+  readonly key?: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly claim?: readonly string[];
 }
 
 export async function run(options: Options): Promise<number> {
@@ -20,6 +28,10 @@ export async function run(options: Options): Promise<number> {
   const forMs = durationFlag('for', options.for);
   const roles = options.role?.map(parseRole);
   const me = loadSignIn(options, now);
+  if (options.kind !== undefined && options.kind !== 'human') {
+    const { addMachine } = await import('../../workload/add.ts');
+    return await addMachine(me, { ...options, forMs, roles });
+  }
   const invited = await call(me, 'POST /v1/identities/invitations', {
     body: {
       name: options.name,

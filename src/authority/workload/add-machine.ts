@@ -1,0 +1,131 @@
+// Use-case: an administrator makes a machine or an AI agent known: who answers for it, what it is for, until when
+// (R-021), and what proves that it is itself.
+
+import { createPublicKey } from 'node:crypto';
+import type { z } from 'zod';
+import type { IdentityView } from '../../api/nouns.ts';
+import type { machineBody } from '../../api/workloads.ts';
+import { SallyportError } from '../../core/errors.ts';
+import type { Identity, WorkloadTrust } from '../../core/identity.ts';
+import { newId } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
+import { printable } from '../../core/printable.ts';
+import { keyKind, spkiOf } from '../../platform/keys.ts';
+import { findIdentity, requireIdentity } from '../admin/find.ts';
+import { viewIdentity } from '../admin/identity-view.ts';
+import { actor, type Operator } from '../admin/operator.ts';
+import type { AuthorityContext } from '../context.ts';
+import { requireName, requireText } from '../enroll/names.ts';
+
+export async function addMachine(
+  ctx: AuthorityContext,
+  caller: Operator,
+  body: z.infer<typeof machineBody>,
+): Promise<IdentityView> {
+  const name = requireName(body.name);
+  const purpose = requireText(body.purpose, 'purpose');
+  const now = ctx.clock.now();
+  if (body.forMs > limits.machineLifeMaxMs) {
+    throw new SallyportError('invalid', 'a machine is known for a year at most', {
+      next: 'give a shorter --for, and add it anew in time',
+    });
+  }
+  const owner = await requireIdentity(ctx, body.owner);
+  if (owner.kind !== 'human') {
+    throw new SallyportError('invalid', `"${owner.name}" cannot answer for it: owners are people`, {
+      next: 'name a person with --owner',
+    });
+  }
+  if ((await findIdentity(ctx, name)) !== undefined) {
+    throw new SallyportError('conflict', `there is an identity "${name}" already`, {
+      next: 'choose another name, or remove that one first',
+    });
+  }
+  const trust = readTrust(ctx, body);
+  const identity: Identity = {
+    id: newId('idn', ctx.random.bytes(16)),
+    kind: body.kind,
+    name,
+    roles: body.roles ?? [],
+    tenant: caller.identity.tenant,
+    owner: owner.id,
+    purpose,
+    trust,
+    invitedBy: caller.identity.id,
+    createdAt: now,
+    expiresAt: now + body.forMs,
+  };
+  await ctx.store.commit({
+    changes: [{ put: 'identity', value: identity, rev: 0 }],
+    events: [
+      {
+        type: 'identity.created',
+        actor: actor(caller),
+        outcome: 'success',
+        identity: identity.id,
+        body: {
+          name,
+          kind: identity.kind,
+          owner: owner.name,
+          purpose,
+          roles: [...identity.roles],
+          trust: { ...trust, ...(trust.kind === 'oidc' ? { claims: { ...trust.claims } } : {}) },
+          expiresAt: new Date(now + body.forMs).toISOString(),
+          by: caller.identity.name,
+        },
+      },
+    ],
+  });
+  return await viewIdentity(ctx, identity);
+}
+
+function readTrust(ctx: AuthorityContext, body: z.infer<typeof machineBody>): WorkloadTrust {
+  const { key, oidc } = body;
+  if ((key === undefined) === (oidc === undefined)) {
+    throw new SallyportError(
+      'invalid',
+      'one thing proves what a machine is: a key, or its provider’s token',
+      {
+        next: 'give --key FILE, or --issuer URL and --claim NAME=VALUE',
+      },
+    );
+  }
+  if (key !== undefined) return { kind: 'key', spki: readKey(key) };
+  const { issuer = '', audience, claims = {} } = oidc ?? {};
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  if (url?.protocol !== 'https:' || url.search !== '' || url.hash !== '' || url.username !== '') {
+    throw new SallyportError('invalid', `"${printable(issuer, 120)}" is not an issuer`, {
+      next: 'write it as its tokens do, for example https://token.actions.githubusercontent.com',
+    });
+  }
+  const names = Object.keys(claims);
+  // By issuer and audience alone every job of that provider would be this machine.
+  if (names.length === 0) {
+    throw new SallyportError(
+      'invalid',
+      'a token of a provider proves nothing without a claim that is pinned',
+      {
+        next: 'pin what only this job has, for example --claim repository=org/app --claim ref=refs/heads/main',
+      },
+    );
+  }
+  const loose = Object.entries(claims).find(([, value]) => value.includes('*') || value === '');
+  if (loose !== undefined) {
+    throw new SallyportError('invalid', `the claim "${printable(loose[0], 60)}" is not pinned exactly`, {
+      next: 'write the whole value: nothing stands for anything here',
+    });
+  }
+  return { kind: 'oidc', issuer, audience: audience ?? ctx.pki.trustDomain, claims };
+}
+
+function readKey(pem: string): string {
+  try {
+    const key = createPublicKey(pem);
+    if (keyKind(key) !== undefined) return spkiOf(key).toString('base64url');
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+  throw new SallyportError('invalid', 'this is no public key on P-256 or Ed25519', {
+    next: 'make one: openssl genpkey -algorithm ed25519 -out ci.key && openssl pkey -in ci.key -pubout -out ci.pub',
+  });
+}

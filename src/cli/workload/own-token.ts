@@ -1,0 +1,96 @@
+// The token by which this job shows what it is: from a file, from the environment, asked of the provider that runs
+// it, or signed here with a key of the machine's own (RFC 7523).
+
+import { createPrivateKey, createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { SignJWT } from 'jose';
+import { SallyportError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { keyKind } from '../../platform/keys.ts';
+
+export interface TokenSource {
+  /** Name of the machine. */
+  readonly name: string;
+  readonly trustDomain: string;
+  /** Thumbprint of the key that the certificate is to be for. */
+  readonly spki: string;
+  readonly keyFile: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly audience: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const assertionLifeS = 120;
+const providerTimeoutMs = 10_000;
+
+/** Throws SallyportError with words. */
+export async function ownToken(source: TokenSource): Promise<string> {
+  const { keyFile, tokenFile, env } = source;
+  if (keyFile !== undefined) return await signOwn(source, await readKey(keyFile));
+  if (tokenFile !== undefined) return (await readText(tokenFile)).trim();
+  // As GitLab's `id_tokens` puts it, under a name that the job chooses.
+  const given = env['SALLYPORT_ID_TOKEN'];
+  if (given !== undefined && given !== '') return given;
+  const url = env['ACTIONS_ID_TOKEN_REQUEST_URL'];
+  const bearer = env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
+  if (url !== undefined && bearer !== undefined) return await askGitHub(url, bearer, source);
+  throw new SallyportError('invalid', `nothing here proves that this is "${printable(source.name)}"`, {
+    next: 'give --key or --token-file; in GitLab set the variable SALLYPORT_ID_TOKEN with id_tokens; in GitHub Actions give the job "permissions: id-token: write"',
+  });
+}
+
+async function signOwn({ name, trustDomain, spki }: TokenSource, key: KeyObject): Promise<string> {
+  return await new SignJWT({ cnf: { spki } })
+    .setProtectedHeader({ alg: keyKind(createPublicKey(key)) === 'ed25519' ? 'EdDSA' : 'ES256' })
+    .setIssuer(name)
+    .setSubject(name)
+    .setAudience(trustDomain)
+    .setJti(randomUUID())
+    .setIssuedAt()
+    .setExpirationTime(`${assertionLifeS}s`)
+    .sign(key);
+}
+
+/** docs.github.com, "OpenID Connect reference": the request URL takes the audience. */
+async function askGitHub(
+  url: string,
+  bearer: string,
+  { audience, trustDomain }: TokenSource,
+): Promise<string> {
+  const asked = new URL(url);
+  asked.searchParams.set('audience', audience ?? trustDomain);
+  const words = 'GitHub gave this job no token';
+  try {
+    const signal = AbortSignal.timeout(providerTimeoutMs);
+    const answer = await fetch(asked, { signal, headers: { authorization: `bearer ${bearer}` } });
+    const { value } = (await answer.json()) as { readonly value?: unknown };
+    if (typeof value === 'string') return value;
+  } catch (cause) {
+    throw new SallyportError('unavailable', words, { next: 'try again', cause });
+  }
+  throw new SallyportError('unavailable', words, { next: 'give the job "permissions: id-token: write"' });
+}
+
+async function readKey(path: string): Promise<KeyObject> {
+  const pem = await readText(path);
+  try {
+    const key = createPrivateKey(pem);
+    if (keyKind(createPublicKey(key)) !== undefined) return key;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+  throw new SallyportError('local_file', `"${printable(path)}" holds no private key on P-256 or Ed25519`, {
+    next: 'give the file whose public half was given to "sallyport identities add --key"',
+  });
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new SallyportError('local_file', `"${printable(path)}" cannot be read`, {
+      next: 'check the path, and who may read it',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,92 @@
+// Machines with the real command line and a real broker: a job shows the token of its provider, another one signs
+// its own; both work for minutes, as themselves, and not as anybody else (R-021, R-051, S-07).
+
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { generateEd25519, privatePem } from '../../src/platform/keys.ts';
+import { startProvider, type Provider } from '../doubles/identity-provider.ts';
+import type { Ran } from './program.ts';
+import { must, Stage } from './stage.ts';
+
+const policy = `
+@id("machines") @maxSession("1h")
+permit (principal is Machine, action in [Action::"discover", Action::"exec"], resource);
+`;
+
+suite('machines', () => {
+  let stage: Stage;
+  let provider: Provider;
+
+  before(async () => {
+    stage = await Stage.open();
+    provider = await startProvider('localhost');
+    const ca = join(stage.folder, 'provider.pem');
+    await writeFile(ca, provider.ca);
+    const around = stage.surroundings('broker');
+    await stage.signInPeople(
+      await stage.startBroker({ ...around, env: { ...around.env, NODE_EXTRA_CA_CERTS: ca } }),
+    );
+    await stage.joinDevice();
+    await stage.startAgent();
+    await stage.applyPolicy(policy);
+  });
+  after(async () => {
+    provider?.close();
+    await stage?.close();
+  });
+
+  /** With a home of its own, as a job has it. */
+  async function job(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+    const around = stage.surroundings('device');
+    const home = join(stage.folder, 'home-job');
+    return await stage.run(words, { ...around, env: { ...around.env, SALLYPORT_HOME: home, ...env } });
+  }
+
+  async function add(name: string, ...words: readonly string[]): Promise<readonly string[]> {
+    const common = ['--kind', 'machine', '--owner', 'ana', '--purpose', 'deploys', '--for', '30d'];
+    const added = (await stage.adminJson('identities', 'add', name, ...common, ...words)) as { line: string };
+    return added.line.split(' ').slice(1);
+  }
+
+  test('R-021 without an owner, a purpose and an end there is no machine', async () => {
+    const bare = await stage.admin('identities', 'add', 'ci', '--kind', 'machine');
+    assert.equal(bare.code, 2);
+    assert.match(bare.stderr, /needs somebody who answers for it, a purpose, and an end\nnext: give --owner/);
+  });
+
+  test('R-051 S-07 I12 a job works as its machine by the token of its provider, once each', async () => {
+    const claims = ['--claim', 'project_path=org/app', '--claim', 'ref=main'];
+    const login = await add('ci', '--issuer', provider.issuer, ...claims);
+    const nothing = await job(login);
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.stderr, /nothing here proves that this is "ci"\nnext: give --key or --token-file/);
+    const token = await provider.token({ sub: 'project_path:org/app', project_path: 'org/app', ref: 'main' });
+    const signedIn = must(await job(login, { SALLYPORT_ID_TOKEN: token }), login);
+    assert.match(signedIn, /signed in as {2}ci \(machine\)/);
+    const ran = await job(['exec', stage.device, '--', 'echo', 'deployed']);
+    assert.equal(ran.stdout, 'deployed\n', ran.stderr);
+    const again = await job(login, { SALLYPORT_ID_TOKEN: token });
+    assert.equal(again.code, 77, 'a token is good once');
+    const other = await provider.token({ sub: 'x', project_path: 'org/app', ref: 'evil' });
+    assert.equal((await job(login, { SALLYPORT_ID_TOKEN: other })).code, 77);
+    const [session] = await stage.sessions();
+    assert.equal((await stage.events('--type', 'session.issued')).at(-1)?.session, session?.id);
+  });
+
+  test('R-025 a machine with a key of its own works, and is locked with its owner', async () => {
+    const pair = generateEd25519();
+    const [own, half] = [join(stage.folder, 'own.key'), join(stage.folder, 'own.pub')];
+    await writeFile(own, privatePem(pair.privateKey), { mode: 0o600 });
+    await writeFile(half, pair.publicKey.export({ type: 'spki', format: 'pem' }));
+    const line = await add('backup', '--key', half);
+    const login = line.map((word) => (word === 'FILE' ? own : word));
+    must(await job(login), login);
+    assert.equal((await job(['exec', stage.device, '--', 'true'])).code, 0);
+    must(await stage.admin('lock', 'add', '--identity', 'ana', '--reason', 'left'), ['lock']);
+    assert.equal((await job(['exec', stage.device, '--', 'true'])).code, 77);
+    assert.equal((await job(login)).code, 77);
+    must(await stage.admin('audit', 'verify'), ['audit', 'verify']);
+  });
+});
