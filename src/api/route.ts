@@ -1,5 +1,6 @@
 // What a route of /v1 is. `who`: public = no client certificate; otherwise the SPIFFE kinds that may come in.
-// `role`: the role a person needs besides; any = signed in is enough (the use-case narrows further).
+// `role`: the role a person needs besides; any = signed in is enough (the use-case narrows further); what an auditor
+// may an administrator may too.
 
 import { z } from 'zod';
 import type { PeerKind, Role } from '../core/identity.ts';

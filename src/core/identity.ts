@@ -10,7 +10,8 @@ export type IdentityKind = (typeof identityKinds)[number];
 /** Kinds of certificate holders: the identities, and the broker's own two processes. */
 export type PeerKind = IdentityKind | 'authority' | 'gate';
 
-export const roles = ['administrator', 'operator', 'approver'] as const;
+/** An auditor sees what an administrator sees, and changes nothing. */
+export const roles = ['administrator', 'operator', 'approver', 'auditor'] as const;
 export type Role = (typeof roles)[number];
 
 /** What proves that a machine or an AI agent is itself (design section 4). */

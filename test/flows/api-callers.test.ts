@@ -56,6 +56,25 @@ test('L4 an agent certificate is refused on every operator and administrator rou
   assert.equal(events[0]?.code, 'wrong_kind');
 });
 
+test('I11 an auditor sees what an administrator sees, and changes nothing', async () => {
+  const auditor = await signIn(world, 'audrey', ['auditor']);
+  let tried = 0;
+  for (const [name, route] of all) {
+    if (route.role !== 'administrator' && route.role !== 'auditor') continue;
+    const reply = await world.call(auditor, request(route), { sourceIp: `203.0.113.${(tried += 1)}` });
+    const isRefused = reply.status === 403 && reply.body['code'] === 'forbidden';
+    assert.equal(isRefused, route.role === 'administrator', name);
+    if (route.method !== 'GET' && name !== 'testPolicy') assert.equal(route.role, 'administrator', name);
+  }
+  assert.ok(tried > 25);
+  const { body } = await world.call<{ items: readonly { name: string }[] }>(auditor, 'GET /v1/devices');
+  assert.deepEqual(
+    body.items.map(({ name }) => name),
+    ['pump-7'],
+    'no policy lets him discover it',
+  );
+});
+
 test('L4 an operator certificate is refused on the routes of devices', async () => {
   const body = { request: 'x' };
   const reply = await world.call(operator, 'POST /v1/device/credentials/renew', { body });
@@ -79,7 +98,7 @@ test('without a certificate everything but the public routes is unauthenticated'
 test('somebody without the role gets "forbidden" on every administrator route, whatever the id', async () => {
   let at = 0;
   for (const [name, route] of all) {
-    if (route.role !== 'administrator') continue;
+    if (route.role !== 'administrator' && route.role !== 'auditor') continue;
     const reply = await world.call(operator, request(route), { sourceIp: `198.51.102.${(at += 1)}` });
     assert.equal(reply.body['code'], 'forbidden', name);
   }

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Operator } from '../../src/authority/admin/operator.ts';
+import { showSession } from '../../src/authority/admin/show-session.ts';
+import { stopSession } from '../../src/authority/admin/stop-session.ts';
 import { removeIdentity } from '../../src/authority/admin/remove-identity.ts';
 import { approveRequest, cancelRequest, denyRequest } from '../../src/authority/requests/decide-request.ts';
 import { fileRequest } from '../../src/authority/requests/file-request.ts';
@@ -155,6 +157,18 @@ test('I6 nobody approves his own request: not himself, not a machine of his, not
   assert.equal(await outcomeOf(say(machine, request)), 'not_found');
   assert.equal((await showRequest(world.ctx, as(cy), request.id)).approvals.length, 0);
   assert.ok((await logged(world)).includes('request.refused(own_request)'));
+});
+
+test('I6 who answers for a machine, and who made it known, does not approve for it', async () => {
+  const robot = await addPerson(world, 'robot');
+  const facts = { kind: 'machine', owner: bo.identity.id, invitedBy: cy.identity.id } as const;
+  const machine = await add({ ...robot.identity, ...facts }, robot);
+  await assert.rejects(file(machine), { code: 'denied', message: /nobody may give one/ });
+  const di = await addPerson(world, 'di', ['approver']);
+  const request = await file(machine);
+  assert.deepEqual(request.approvers, ['di']);
+  assert.equal(await outcomeOf(say(bo, request)), 'forbidden');
+  assert.equal((await say(di, request)).state, 'approved');
 });
 
 test('I6 a quorum counts persons: the same one twice is one', async () => {
@@ -345,6 +359,19 @@ test('I10 a request is not there for whoever neither asked nor may decide', asyn
   );
   const of = 'waiting';
   assert.deepEqual((await listRequests(world.ctx, as(ana), { of })).items, [], 'nobody waits for himself');
+});
+
+test('I11 an auditor sees a request and a session, and decides and ends nothing', async () => {
+  const audrey = await addPerson(world, 'audrey', ['auditor']);
+  const { request, session } = await openApproved();
+  assert.equal((await showRequest(world.ctx, as(audrey), request.id)).state, 'used');
+  assert.equal(await outcomeOf(say(audrey, request)), 'forbidden');
+  const other = await file();
+  assert.equal(await outcomeOf(denyRequest(world.ctx, as(audrey), { id: other.id })), 'forbidden');
+  assert.equal(await outcomeOf(cancelRequest(world.ctx, as(audrey), other.id)), 'forbidden');
+  assert.equal((await showSession(world.ctx, as(audrey), session)).live, true);
+  assert.equal(await outcomeOf(stopSession(world.ctx, as(audrey), { id: session, body: {} })), 'forbidden');
+  assert.equal((await stored(session)).state, 'active');
 });
 
 test('denied and taken back stays so', async () => {

@@ -1,4 +1,4 @@
-// Use-case: the devices that the caller may know of: all for administrators, for others those that policy
+// Use-case: the devices that the caller may know of: all for who sees all, for others those that policy
 // lets them discover.
 
 import type { z } from 'zod';
@@ -9,7 +9,7 @@ import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 import { canDiscover } from '../sessions/session-facts.ts';
 import { sessionsPerDevice, viewDevice } from './device-view.ts';
-import { isAdministrator, type Operator } from './operator.ts';
+import { seesAll, type Operator } from './operator.ts';
 import { pageOfKept, type Paged } from './page.ts';
 import { Pauses } from './pauses.ts';
 
@@ -24,7 +24,7 @@ export async function listDevices(
     if (query.hold !== undefined && device.hold?.why !== query.hold) return false;
     if (query.online !== undefined && (query.online === 'true') !== isOnline(ctx, device)) return false;
     if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
-    if (isAdministrator(caller)) return true;
+    if (seesAll(caller)) return true;
     await pauses.next();
     return canDiscover(ctx, caller.identity, { device });
   });

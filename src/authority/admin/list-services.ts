@@ -1,4 +1,4 @@
-// Use-case: the services that the caller may know of: all for administrators, for others those that policy
+// Use-case: the services that the caller may know of: all for who sees all, for others those that policy
 // lets them discover.
 
 import type { z } from 'zod';
@@ -6,7 +6,7 @@ import type { serviceQuery, ServiceView } from '../../api/services.ts';
 import type { AuthorityContext } from '../context.ts';
 import { canDiscover } from '../sessions/session-facts.ts';
 import { findDevice } from './find.ts';
-import { isAdministrator, type Operator } from './operator.ts';
+import { seesAll, type Operator } from './operator.ts';
 import { pageOfKept, type Paged } from './page.ts';
 import { Pauses } from './pauses.ts';
 import { viewService } from './service-view.ts';
@@ -20,7 +20,7 @@ export async function listServices(
   const pauses = new Pauses();
   const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'service' }, query, async (service) => {
     if (only !== undefined && service.device !== only) return false;
-    if (isAdministrator(caller)) return true;
+    if (seesAll(caller)) return true;
     await pauses.next();
     const device = await ctx.store.get('device', service.device);
     return device !== undefined && canDiscover(ctx, caller.identity, { device: device.value, service });

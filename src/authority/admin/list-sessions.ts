@@ -1,11 +1,11 @@
-// Use-case: sessions, newest first: all of them for administrators, the own ones for everybody else.
+// Use-case: sessions, newest first: all of them for who sees all, the own ones for everybody else.
 
 import type { z } from 'zod';
 import type { sessionQuery, SessionView } from '../../api/sessions.ts';
 import type { AuthorityContext } from '../context.ts';
 import { viewSession } from '../sessions/session-view.ts';
 import { findDevice, findIdentity } from './find.ts';
-import { isAdministrator, type Operator } from './operator.ts';
+import { seesAll, type Operator } from './operator.ts';
 import { storePage, type Paged } from './page.ts';
 
 export async function listSessions(
@@ -15,7 +15,7 @@ export async function listSessions(
 ): Promise<Paged<SessionView>> {
   const asked = query.identity === undefined ? undefined : await findIdentity(ctx, query.identity);
   const device = query.device === undefined ? undefined : await findDevice(ctx, query.device);
-  const identity = isAdministrator(caller) ? asked : caller.identity;
+  const identity = seesAll(caller) ? asked : caller.identity;
   // A name that nobody has, and somebody else's sessions: the same empty list.
   const isNobody = query.identity !== undefined && asked?.id !== identity?.id;
   if (isNobody || (query.identity !== undefined && asked === undefined)) return { items: [] };

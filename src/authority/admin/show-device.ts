@@ -5,7 +5,7 @@ import type { AuthorityContext } from '../context.ts';
 import { canDiscover } from '../sessions/session-facts.ts';
 import { viewDevice } from './device-view.ts';
 import { findDevice, noDevice } from './find.ts';
-import { isAdministrator, type Operator } from './operator.ts';
+import { seesAll, type Operator } from './operator.ts';
 
 export async function showDevice(
   ctx: AuthorityContext,
@@ -14,6 +14,6 @@ export async function showDevice(
 ): Promise<DeviceView> {
   const device = await findDevice(ctx, nameOrId);
   if (device === undefined) return noDevice(nameOrId);
-  if (!isAdministrator(caller) && !canDiscover(ctx, caller.identity, { device })) return noDevice(nameOrId);
+  if (!seesAll(caller) && !canDiscover(ctx, caller.identity, { device })) return noDevice(nameOrId);
   return await viewDevice(ctx, device);
 }

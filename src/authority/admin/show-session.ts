@@ -7,7 +7,7 @@ import { printable } from '../../core/printable.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { AuthorityContext } from '../context.ts';
 import { viewSession } from '../sessions/session-view.ts';
-import { isAdministrator, type Operator } from './operator.ts';
+import { seesAll, type Operator } from './operator.ts';
 
 export async function showSession(
   ctx: AuthorityContext,
@@ -17,7 +17,7 @@ export async function showSession(
   return await viewSession(ctx, await requireOwnSession(ctx, caller, text));
 }
 
-/** The session, when the caller opened it or is an administrator. */
+/** The session, when the caller opened it or sees all. */
 export async function requireOwnSession(
   ctx: AuthorityContext,
   caller: Operator,
@@ -25,7 +25,7 @@ export async function requireOwnSession(
 ): Promise<Session> {
   const id = parseId('ses', text);
   const session = id === undefined ? undefined : (await ctx.store.get('session', id))?.value;
-  if (session !== undefined && (isAdministrator(caller) || session.identity === caller.identity.id)) {
+  if (session !== undefined && (seesAll(caller) || session.identity === caller.identity.id)) {
     return session;
   }
   throw new SallyportError('not_found', `there is no session "${printable(text, 80)}"`, {

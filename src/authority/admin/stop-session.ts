@@ -4,11 +4,12 @@
 import type { z } from 'zod';
 import type { endSessionBody, SessionView } from '../../api/sessions.ts';
 import type { EndReason } from '../../core/end-reason.ts';
+import { SallyportError } from '../../core/errors.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { endSession } from '../sessions/end-session.ts';
 import { viewSession } from '../sessions/session-view.ts';
-import { actor, type Operator } from './operator.ts';
+import { actor, isAdministrator, type Operator } from './operator.ts';
 import { requireOwnSession } from './show-session.ts';
 
 export async function stopSession(
@@ -19,6 +20,11 @@ export async function stopSession(
   const reason = wanted.body.reason === undefined ? undefined : requireText(wanted.body.reason, 'reason');
   const session = await requireOwnSession(ctx, caller, wanted.id);
   const isOwn = session.identity === caller.identity.id;
+  if (!isOwn && !isAdministrator(caller)) {
+    throw new SallyportError('forbidden', `"${session.id}" is somebody else's to end`, {
+      next: 'ask an administrator',
+    });
+  }
   // The closed list has no "by hand": who left is the operator, who took it away stands for the rules.
   const endReason: EndReason = isOwn ? 'operator_gone' : 'policy';
   await endSession(ctx, {

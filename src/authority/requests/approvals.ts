@@ -7,6 +7,7 @@ import { limits } from '../../core/limits.ts';
 import type { AccessRequest, RequestAction } from '../../core/request.ts';
 import type { AuthorityContext } from '../context.ts';
 import { eachRecord } from '../admin/each-record.ts';
+import { Pauses } from '../admin/pauses.ts';
 import type { Destination } from '../sessions/session-facts.ts';
 
 export type ApprovalFault =
@@ -36,7 +37,9 @@ export function approvalFault(
   const { requester, destination } = facts;
   const now = ctx.clock.now();
   if (approver.kind !== 'human') return 'not_a_person';
-  if (approver.id === requester.id || approver.id === requester.owner) return 'own_request';
+  // Who answers for a machine, and who made it known, would approve himself.
+  const isOwnMachine = requester.kind !== 'human' && requester.invitedBy === approver.id;
+  if (approver.id === requester.id || approver.id === requester.owner || isOwnMachine) return 'own_request';
   if (approver.invitedBy === requester.id) return 'invited_by_requester';
   if (ctx.locks.find({ identity: approver.id, owner: approver.owner }) !== undefined) return 'locked';
   if (approver.expiresAt !== undefined && approver.expiresAt <= now) return 'expired';
@@ -75,13 +78,15 @@ export async function validApprovers(
   return valid;
 }
 
-/** Everybody whose approval would count, by name. */
+/** Everybody whose approval would count, in the order of names. */
 export async function possibleApprovers(
   ctx: AuthorityContext,
   facts: { readonly requester: Identity; readonly destination: Destination },
 ): Promise<readonly Identity[]> {
   const found: Identity[] = [];
+  const pauses = new Pauses();
   for await (const { value } of eachRecord(ctx.store, 'identity')) {
+    await pauses.next();
     if (approvalFault(ctx, value, facts) === undefined) found.push(value);
   }
   return found.sort((one, other) => (one.name < other.name ? -1 : 1));

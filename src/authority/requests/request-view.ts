@@ -9,7 +9,7 @@ import { endsAt, isOpen, type AccessRequest } from '../../core/request.ts';
 import { approvalDigest } from '../../wire/approval.ts';
 import { canonicalJson } from '../../core/json.ts';
 import { identityName } from '../admin/names.ts';
-import { isAdministrator, type Operator } from '../admin/operator.ts';
+import { seesAll, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Stored } from '../store/store.ts';
@@ -77,10 +77,10 @@ export async function maySee(
   if (request.requester === caller.identity.id) return true;
   const facts = await factsOf(ctx, request);
   if (facts !== undefined && facts.requester.tenant !== caller.identity.tenant) return false;
-  if (isAdministrator(caller) || request.approvals.some(({ by }) => by === caller.identity.id)) return true;
+  if (seesAll(caller) || request.approvals.some(({ by }) => by === caller.identity.id)) return true;
   const fault = facts === undefined ? 'not_permitted' : approvalFault(ctx, caller.identity, facts);
-  // He approves here, only not for this person: he is told so.
-  return fault === undefined || fault === 'invited_by_requester';
+  // He approves here, only not for this one, or answers for who asked: he is told so.
+  return fault === undefined || fault === 'invited_by_requester' || fault === 'own_request';
 }
 
 async function mayApprove(

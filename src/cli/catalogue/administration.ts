@@ -6,7 +6,7 @@ import type { ArgumentSpec, CommandSpec, FlagSpec } from './spec.ts';
 const target: ArgumentSpec = { name: 'target', completes: 'target' };
 const device: ArgumentSpec = { name: 'device', completes: 'device' };
 const identity: ArgumentSpec = { name: 'identity', completes: 'identity' };
-const role: ArgumentSpec = { name: 'role', completes: ['administrator', 'operator'] };
+const role: ArgumentSpec = { name: 'role', completes: roles };
 const yes: FlagSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
 const tokenLife: FlagSpec = {
   name: 'for',

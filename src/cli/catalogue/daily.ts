@@ -224,7 +224,7 @@ export const daily: readonly CommandSpec[] = [
   },
   {
     path: 'sessions ls',
-    summary: 'live sessions: your own, or everybody’s for administrators',
+    summary: 'live sessions: your own, or everybody’s for administrators and auditors',
     flags: [
       { name: 'all', short: 'a', summary: 'ended ones too' },
       { name: 'identity', value: 'NAME', summary: 'only of this identity', completes: 'identity' },
