@@ -25,10 +25,11 @@ import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
 import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
-import { startAssertionWatch } from './workload/forget-assertions.ts';
+import { startSweep } from './sweep.ts';
+import { assertionSweep } from './workload/forget-assertions.ts';
 import { WindowBook } from './windows/window-book.ts';
-import { startRequestWatch } from './requests/request-watch.ts';
-import { startReceiptWatch } from './sessions/missing-receipts.ts';
+import { requestSweep } from './requests/request-watch.ts';
+import { receiptSweep } from './sessions/missing-receipts.ts';
 import { endOnExpiry, restoreSessions } from './sessions/restore-sessions.ts';
 import { readStateEpoch } from './settings.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
@@ -118,7 +119,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await restoreSessions(ctx);
     await store.commit({ changes: [], events: startEvents(options, pki) });
 
-    closers.push(startLeases(ctx), startReceiptWatch(ctx), startRequestWatch(ctx), startAssertionWatch(ctx));
+    closers.push(startLeases(ctx));
+    for (const sweep of [receiptSweep, requestSweep, assertionSweep]) closers.push(startSweep(ctx, sweep));
 
     const api = await buildApi(ctx);
     closers.push(async () => await api.close());

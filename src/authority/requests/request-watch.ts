@@ -5,18 +5,14 @@ import { limits } from '../../core/limits.ts';
 import { endsAt, stepRequest } from '../../core/request.ts';
 import { eachRecord } from '../admin/each-record.ts';
 import type { AuthorityContext } from '../context.ts';
+import type { Sweep } from '../sweep.ts';
 import { updateRecord } from '../store/update-record.ts';
 
-export function startRequestWatch(ctx: AuthorityContext): () => void {
-  let timer = ctx.clock.setTimer(limits.requestSweepMs, sweep);
-  function sweep(): void {
-    expireRequests(ctx).catch((error: unknown) =>
-      ctx.log.error({ err: error }, 'could not end requests that are over'),
-    );
-    timer = ctx.clock.setTimer(limits.requestSweepMs, sweep);
-  }
-  return () => timer.cancel();
-}
+export const requestSweep: Sweep = {
+  everyMs: limits.requestSweepMs,
+  failure: 'could not end requests that are over',
+  run: expireRequests,
+};
 
 export async function expireRequests(ctx: AuthorityContext): Promise<void> {
   const now = ctx.clock.now();

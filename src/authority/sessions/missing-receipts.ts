@@ -7,6 +7,7 @@ import { limits } from '../../core/limits.ts';
 import { canStep, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { AuthorityContext } from '../context.ts';
+import type { Sweep } from '../sweep.ts';
 import { updateRecord, type RecordChange } from '../store/update-record.ts';
 
 /** The oldest first. */
@@ -22,16 +23,11 @@ export async function awaitedReceipts(
   return page.items.map(({ value }) => value.id);
 }
 
-export function startReceiptWatch(ctx: AuthorityContext): () => void {
-  let timer = ctx.clock.setTimer(limits.receiptSweepMs, sweep);
-  function sweep(): void {
-    closeUnconfirmed(ctx).catch((error: unknown) =>
-      ctx.log.error({ err: error }, 'could not close sessions without receipt'),
-    );
-    timer = ctx.clock.setTimer(limits.receiptSweepMs, sweep);
-  }
-  return () => timer.cancel();
-}
+export const receiptSweep: Sweep = {
+  everyMs: limits.receiptSweepMs,
+  failure: 'could not close sessions without receipt',
+  run: closeUnconfirmed,
+};
 
 export async function closeUnconfirmed(ctx: AuthorityContext): Promise<void> {
   const before = ctx.clock.now() - limits.receiptWaitMs;

@@ -3,19 +3,13 @@
 import { limits } from '../../core/limits.ts';
 import { eachRecord } from '../admin/each-record.ts';
 import type { AuthorityContext } from '../context.ts';
+import type { Sweep } from '../sweep.ts';
 
-const everyMs = 60 * 60_000;
-
-export function startAssertionWatch(ctx: AuthorityContext): () => void {
-  let timer = ctx.clock.setTimer(everyMs, sweep);
-  function sweep(): void {
-    forgetAssertions(ctx).catch((error: unknown) =>
-      ctx.log.error({ err: error }, 'could not forget tokens that are over'),
-    );
-    timer = ctx.clock.setTimer(everyMs, sweep);
-  }
-  return () => timer.cancel();
-}
+export const assertionSweep: Sweep = {
+  everyMs: 60 * 60_000,
+  failure: 'could not forget tokens that are over',
+  run: forgetAssertions,
+};
 
 export async function forgetAssertions(ctx: AuthorityContext): Promise<void> {
   const before = ctx.clock.now() - 2 * limits.assertionSkewMs;

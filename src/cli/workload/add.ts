@@ -1,6 +1,5 @@
 // sallyport identities add NAME --kind machine|ai_agent: who answers for it, what for, until when, and what proves it.
 
-import { readFile } from 'node:fs/promises';
 import { SallyportError } from '../../core/errors.ts';
 import type { Role } from '../../core/identity.ts';
 import { printable } from '../../core/printable.ts';
@@ -8,6 +7,7 @@ import { call } from '../api.ts';
 import { localTimeAndDistance } from '../moment.ts';
 import { print, printFields, printJson, tone } from '../output.ts';
 import type { SignIn } from '../profile.ts';
+import { readText } from '../read-text.ts';
 
 export interface MachineOptions {
   readonly name: string;
@@ -41,10 +41,7 @@ export async function addMachine(me: SignIn, options: MachineOptions): Promise<n
       },
     );
   }
-  const key =
-    options.key === undefined
-      ? undefined
-      : await readFile(options.key, 'utf8').catch(unreadable(options.key));
+  const key = options.key === undefined ? undefined : await readText(options.key);
   const added = await call(me, 'POST /v1/workloads', {
     body: {
       name,
@@ -93,13 +90,4 @@ function claimsOf(typed: readonly string[]): Readonly<Record<string, string>> {
       });
     }),
   );
-}
-
-function unreadable(path: string) {
-  return (cause: unknown): never => {
-    throw new SallyportError('local_file', `"${printable(path)}" cannot be read`, {
-      next: 'check the path, and who may read it',
-      cause,
-    });
-  };
 }

@@ -2,11 +2,11 @@
 // it, or signed here with a key of the machine's own (RFC 7523).
 
 import { createPrivateKey, createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { SignJWT } from 'jose';
 import { SallyportError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { keyKind } from '../../platform/keys.ts';
+import { readText } from '../read-text.ts';
 
 export interface TokenSource {
   /** Name of the machine. */
@@ -82,15 +82,4 @@ async function readKey(path: string): Promise<KeyObject> {
   throw new SallyportError('local_file', `"${printable(path)}" holds no private key on P-256 or Ed25519`, {
     next: 'give the file whose public half was given to "sallyport identities add --key"',
   });
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new SallyportError('local_file', `"${printable(path)}" cannot be read`, {
-      next: 'check the path, and who may read it',
-      cause,
-    });
-  }
 }

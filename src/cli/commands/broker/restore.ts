@@ -2,7 +2,7 @@
 // nothing. Everything is decrypted and checked beside it first, and takes the place at the end.
 
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { readExport } from '../../../authority/backup/restore.ts';
 import { restoreStopped } from '../../../authority/backup/stopped.ts';
@@ -18,6 +18,7 @@ import { parseSealKey, SealFault, unseal } from '../../../platform/sealed-stream
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { loadConfig } from '../../broker/load-config.ts';
 import { printFields, printJson, print } from '../../output.ts';
+import { readText } from '../../read-text.ts';
 import { backupFormat } from './backup.ts';
 import { defaultDataDir } from './run.ts';
 
@@ -99,17 +100,6 @@ async function readKey(path: string) {
   throw new SallyportError('local_file', `"${printable(path)}" holds no key of a backup`, {
     next: 'give the file that "sallyport broker backup-key" wrote',
   });
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new SallyportError('local_file', `"${printable(path)}" cannot be read`, {
-      next: 'check the path, and who may read it',
-      cause,
-    });
-  }
 }
 
 async function unpack(file: string, key: Awaited<ReturnType<typeof readKey>>, work: string): Promise<void> {
