@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import { SallyportError, toProblem } from '../core/errors.ts';
 import { parseAddress } from '../link/address.ts';
 import { dialByRoot, type Rooted } from '../link/dial-by-root.ts';
-import { dateFault } from '../wire/chain.ts';
+import { dateFault } from '../wire/tls-peer.ts';
 import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialledLink } from '../link/reconnect.ts';
 import { serveLink } from '../link/session.ts';

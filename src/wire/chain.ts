@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { PeerKind } from '../core/identity.ts';
 import { limits } from '../core/limits.ts';
 import { isIssuedBy, isNewWithOld, rootFingerprint } from './roots.ts';
-import { peerOf, type Peer, type PeerFault } from './tls-peer.ts';
+import { dateFault, peerOf, type Peer, type PeerFault } from './tls-peer.ts';
 
 /** Leaf and issuing CA, then roots. */
 const chainMinLength = 3;
@@ -84,16 +84,6 @@ export function presentedChain(socket: TLSSocket): readonly X509Certificate[] {
     next = next.issuerCertificate;
   }
   return chain;
-}
-
-/** `now`: Unix ms; undefined: dates are not looked at. */
-export function dateFault(
-  { validFromDate, validToDate }: X509Certificate,
-  now: number | undefined,
-): ChainFault | undefined {
-  if (now === undefined) return undefined;
-  if (now < validFromDate.getTime()) return 'not_yet_valid';
-  return now > validToDate.getTime() ? 'expired' : undefined;
 }
 
 function refuse(fault: ChainFault): FirstContact {

@@ -45,18 +45,26 @@ export function peerOf(
   if (x509.ca) return 'is_ca';
   const name = nameIn(x509.subjectAltName);
   if (typeof name === 'string') return name;
-  const notBefore = x509.validFromDate.getTime();
-  const notAfter = x509.validToDate.getTime();
-  if (options.now !== undefined && options.now < notBefore) return 'not_yet_valid';
-  // Valid through notAfter itself (RFC 5280, 4.1.2.5), which has whole seconds only.
-  if (options.now !== undefined && options.now > notAfter) return 'expired';
+  const fault = dateFault(x509, options.now);
+  if (fault !== undefined) return fault;
   return {
     ...name,
     spki: spkiThumbprint(x509.publicKey),
     serial: x509.serialNumber.toLowerCase(),
-    notBefore,
-    notAfter,
+    notBefore: x509.validFromDate.getTime(),
+    notAfter: x509.validToDate.getTime(),
   };
+}
+
+/** `now`: Unix ms; undefined: dates are not looked at. */
+export function dateFault(
+  { validFromDate, validToDate }: X509Certificate,
+  now: number | undefined,
+): 'expired' | 'not_yet_valid' | undefined {
+  if (now === undefined) return undefined;
+  if (now < validFromDate.getTime()) return 'not_yet_valid';
+  // Valid through notAfter itself (RFC 5280, 4.1.2.5), which has whole seconds only.
+  return now > validToDate.getTime() ? 'expired' : undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { EventDraft } from '../../core/event.ts';
 import { parseId, type DeviceId } from '../../core/ids.ts';
 import { printable } from '../../core/printable.ts';
 import type { LinkAccepted, LinkBody, LinkClosedBody } from '../../wire/control.ts';
+import { isIssuedBy } from '../../wire/roots.ts';
 import { signStatement } from '../../wire/signed.ts';
 import { peerOf } from '../../wire/tls-peer.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -186,10 +187,6 @@ async function endLink(ctx: AuthorityContext, link: LiveLink, reason: LinkEnd): 
     events: [event],
   }));
   if (device === undefined) await ctx.store.commit({ changes: [], events: [event] });
-}
-
-function isIssuedBy(leaf: X509Certificate, issuer: X509Certificate): boolean {
-  return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
 }
 
 function opened(device: Device, gate: string, body: LinkBody): EventDraft {

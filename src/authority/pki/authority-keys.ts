@@ -16,7 +16,7 @@ import type { Random } from '../../platform/random.ts';
 import { openKeyset } from '../../wire/keyset.ts';
 import { rootFingerprint } from '../../wire/roots.ts';
 import { keyId, type Signer } from '../../wire/signed.ts';
-import { authority, createIssuingCa, createRoot, type CertificateAuthority } from './ca.ts';
+import { authority, createIssuingCa, createRoot, isIssuingCa, type CertificateAuthority } from './ca.ts';
 import { KeyFiles, type SignerName } from './key-files.ts';
 import { keysetKey, sameKeys, signKeyset } from './keyset.ts';
 import { finishRotation, readRetired, rootIsAway, rotateIssuing } from './rotate-issuing.ts';
@@ -205,7 +205,7 @@ async function findIssuingCa(
   const held = await files.readIdentity('issuing.pem');
   if (held === undefined && known !== undefined) throw files.unusable('issuing.pem', 'is missing');
   const old = held === undefined ? undefined : authority(held.certificates.join(''), held.privateKey);
-  if (old !== undefined && !isIssuedBy(old.certificate, root.certificate)) {
+  if (old !== undefined && !isIssuingCa(old.certificate, root.certificate)) {
     throw files.unusable('issuing.pem', 'was not signed by the root beside it');
   }
   const oldEnd = old?.certificate.validToDate.getTime();
@@ -283,10 +283,6 @@ function warnedOffline(work: Work, root: Root, what: string, notAfter: number | 
 
 function isNearEnd(notAfter: number, lifeMs: number, work: Work): boolean {
   return notAfter - work.now < lifeMs * renewBelow;
-}
-
-function isIssuedBy(certificate: X509Certificate, root: X509Certificate): boolean {
-  return certificate.ca && certificate.checkIssued(root) && certificate.verify(root.publicKey);
 }
 
 function day(ms: number): string {

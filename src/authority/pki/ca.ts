@@ -4,6 +4,7 @@
 import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { limits } from '../../core/limits.ts';
 import type { Random } from '../../platform/random.ts';
+import { isIssuedBy } from '../../wire/roots.ts';
 import { signingAlgorithmOf, toCryptoKey, x509 } from '../../platform/x509.ts';
 
 /** A CA that can sign: its certificate and its private key. */
@@ -91,6 +92,11 @@ async function caExtensions(publicKey: ReturnType<typeof toCryptoKey>, pathLengt
 
 async function signedBy(ca: CertificateAuthority) {
   return await x509.AuthorityKeyIdentifierExtension.create(toCryptoKey(ca.certificate.publicKey));
+}
+
+/** Whether the root stands behind it. */
+export function isIssuingCa(certificate: X509Certificate, root: X509Certificate): boolean {
+  return certificate.ca && isIssuedBy(certificate, root);
 }
 
 /** A CA read back from its PEM and key. Throws TypeError when the two do not belong together. */

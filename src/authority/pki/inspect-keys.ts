@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto';
 import { loadPrivateKey } from '../../platform/keys.ts';
 import { openKeyset } from '../../wire/keyset.ts';
 import type { Authorities } from './authority-keys.ts';
-import { authority } from './ca.ts';
+import { authority, isIssuingCa } from './ca.ts';
 import { KeyFiles, signerNames } from './key-files.ts';
 import { keysetKey, sameKeys } from './keyset.ts';
 
@@ -57,6 +57,6 @@ async function readIssuing(files: KeyFiles, root: X509Certificate) {
   const held = await files.readIdentity('issuing.pem');
   if (held === undefined) throw files.unusable('issuing.pem', 'is missing');
   const ca = authority(held.certificates.join(''), held.privateKey);
-  if (ca.certificate.verify(root.publicKey)) return ca;
+  if (isIssuingCa(ca.certificate, root)) return ca;
   throw files.unusable('issuing.pem', 'was not signed by the root beside it');
 }
