@@ -95,14 +95,22 @@ export async function possibleApprovers(
 /** How many approvals turn policy's no into a yes; 0: it is one already; undefined: none would. */
 export function approvalsNeeded(
   ctx: AuthorityContext,
-  facts: { readonly requester: Identity; readonly destination: Destination; readonly action: RequestAction },
+  facts: {
+    readonly requester: Identity;
+    readonly destination: Destination;
+    readonly action: RequestAction;
+  },
 ): number | undefined {
   const { requester, destination, action } = facts;
   const question = { principal: requester, action, ...destination } as const;
-  const counts = Array.from({ length: limits.approversMax + 1 }, (_, count) => count);
-  return counts.find((approvals) => {
+  return fewestApprovals((approvals) => {
     // It may be asked for before its window opens.
     const context = { now: ctx.clock.now(), approvals, inWindow: true };
     return ctx.policy.decide({ ...question, context }).outcome === 'allow';
   });
+}
+
+/** Undefined: more would not help. */
+export function fewestApprovals(isAllowed: (approvals: number) => boolean): number | undefined {
+  return Array.from({ length: limits.approversMax + 1 }, (_, count) => count).find(isAllowed);
 }

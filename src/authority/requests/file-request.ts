@@ -10,11 +10,10 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { requestActions, type AccessRequest, type RequestAction } from '../../core/request.ts';
 import { parseTarget } from '../../core/target.ts';
-import { findDevice } from '../admin/find.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
-import { findService } from '../sessions/find-service.ts';
+import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
 import { canDiscover, lockOn, type Destination } from '../sessions/session-facts.ts';
 import { approvalsNeeded, possibleApprovers } from './approvals.ts';
 import { viewRequest } from './request-view.ts';
@@ -144,20 +143,12 @@ function scopeOf(
   };
 }
 
-/** A target that is missing and one that the caller may not know of have one answer. */
 async function requireTarget(ctx: AuthorityContext, caller: Operator, text: string): Promise<Destination> {
   const target = parseTarget(text);
-  const device = target === undefined ? undefined : await findDevice(ctx, target.device);
-  const service =
-    device === undefined || target?.service === undefined
-      ? undefined
-      : await findService(ctx, device, target.service);
-  const isThere = device !== undefined && (target?.service === undefined || service !== undefined);
-  const destination = isThere ? { device, ...(service === undefined ? {} : { service }) } : undefined;
+  const { destination } = target === undefined ? {} : await findDestination(ctx, target);
   if (destination === undefined || !canDiscover(ctx, caller.identity, destination)) {
-    throw new SallyportError('not_found', `there is no target "${printable(text)}" that you may see`, {
-      next: '"sallyport devices ls" lists the ones you may; a policy must let you discover it',
-    });
+    const { code, message, next } = noSuchTarget(text);
+    throw new SallyportError(code, message, { next });
   }
   const lock = lockOn(ctx, caller.identity, destination);
   if (lock === undefined) return destination;

@@ -7,7 +7,7 @@ import type { Operator } from '../admin/operator.ts';
 import { pageOfKept, type Paged } from '../admin/page.ts';
 import { Pauses } from '../admin/pauses.ts';
 import type { AuthorityContext } from '../context.ts';
-import { maySee, requireRequest, viewRequest } from './request-view.ts';
+import { mayApprove, maySee, requireRequest, viewRequest } from './request-view.ts';
 
 export async function listRequests(
   ctx: AuthorityContext,
@@ -26,14 +26,13 @@ export async function listRequests(
     if ((of === 'waiting' || open === 'true') && isOver) return false;
     if (of === 'mine') return true;
     await pauses.next();
-    if (!(await maySee(ctx, caller, request))) return false;
-    return of === 'all' || request.state === 'pending';
+    if (of === 'all') return await maySee(ctx, caller, request);
+    return request.state === 'pending' && (await mayApprove(ctx, caller, request));
   };
   const source = { store: ctx.store, kind: 'request', filter } as const;
   const { kept, next } = await pageOfKept(source, query, isWanted);
-  const views: RequestView[] = [];
-  for (const request of kept) views.push(await viewRequest(ctx, caller, request));
-  const items = of === 'waiting' ? views.filter(({ mayApprove }) => mayApprove) : views;
+  const items: RequestView[] = [];
+  for (const request of kept) items.push(await viewRequest(ctx, caller, request));
   return { items, ...(next === undefined ? {} : { next }) };
 }
 

@@ -83,7 +83,8 @@ export async function maySee(
   return fault === undefined || fault === 'invited_by_requester' || fault === 'own_request';
 }
 
-async function mayApprove(
+/** His approval would count, and is missing. */
+export async function mayApprove(
   ctx: AuthorityContext,
   { identity }: Operator,
   request: AccessRequest,

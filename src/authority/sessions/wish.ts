@@ -9,13 +9,13 @@ import { describeHold, type Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import type { Identity } from '../../core/identity.ts';
-import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { isReviewed } from '../../core/service.ts';
 import { parseTarget, type Target } from '../../core/target.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { findGrant, type Grant } from '../requests/grants.ts';
-import { findService } from './find-service.ts';
+import { fewestApprovals } from '../requests/approvals.ts';
+import { findDestination, noSuchTarget } from './find-destination.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { canDiscover, decideWish, lockOn, type Destination, type Wish } from './session-facts.ts';
 
@@ -84,20 +84,10 @@ function aimed(wanted: Wanted, { service }: Destination): Wanted {
 }
 
 async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destination> {
-  const { parsed } = wanted;
-  const device = (await ctx.store.find('device', { name: parsed.device }))?.value;
-  const service =
-    device === undefined || parsed.service === undefined
-      ? undefined
-      : await findService(ctx, device, parsed.service);
-  const destination =
-    device === undefined ? undefined : { device, ...(service === undefined ? {} : { service }) };
-  const isThere = destination !== undefined && (parsed.service === undefined || service !== undefined);
-  if (isThere && canDiscover(ctx, wanted.identity, destination)) return destination;
+  const { device, destination } = await findDestination(ctx, wanted.parsed);
+  if (destination !== undefined && canDiscover(ctx, wanted.identity, destination)) return destination;
   return await refuseWish(ctx, wanted, {
-    code: 'not_found',
-    message: `there is no target "${wanted.target}" that you may see`,
-    next: '"sallyport devices ls" lists the ones you may; a policy must let you discover it',
+    ...noSuchTarget(wanted.target),
     ...(device === undefined ? {} : { device }),
   });
 }
@@ -215,8 +205,7 @@ function nextWindow(ctx: AuthorityContext, wish: Wish): string | undefined {
 /** How many approvals alone would help; undefined: none, or something else is missing too. */
 function approvalsMissing(ctx: AuthorityContext, wish: Wish, decision: Decision): number | undefined {
   if (decision.outcome === 'allow' || decision.help.length === 0) return undefined;
-  const counts = Array.from({ length: limits.approversMax }, (_, at) => at + 1);
-  return counts.find((approvals) => decideWish(ctx, { ...wish, approvals }).outcome === 'allow');
+  return fewestApprovals((approvals) => decideWish(ctx, { ...wish, approvals }).outcome === 'allow');
 }
 
 export interface Refusal {
