@@ -6,7 +6,7 @@ import { limits } from '../../core/limits.ts';
 import { parseJsonObject, type JsonObject } from '../../core/json.ts';
 
 export interface GetOptions {
-  /** PEM, besides the usual authorities: for a provider with a certificate of its own. */
+  /** PEM, instead of the usual authorities: for a provider with a certificate of its own. */
   readonly ca?: string | undefined;
 }
 

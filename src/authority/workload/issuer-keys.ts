@@ -1,14 +1,16 @@
 // The keys of identity providers, by OpenID Connect Discovery 1.0: asked for when they are needed, kept for a while,
-// and asked for again when a key is not among them, at most once in a cooldown, however many unknown keys are shown
-// (negative test I13).
+// and asked for again when a key is not among them. However many unknown keys are shown, and also while a provider
+// does not answer, it is asked once in a cooldown (negative test I13).
 
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { getJson, type GetOptions } from './get-json.ts';
 
+/** Without keys: why there are none. */
 interface Kept {
   readonly find: JWTVerifyGetKey;
+  readonly hasKeys: boolean;
   /** Boot clock, ms. */
   readonly askedAt: number;
 }
@@ -17,56 +19,50 @@ export class IssuerKeys {
   readonly #clock: Clock;
   readonly #options: GetOptions;
   readonly #kept = new Map<string, Promise<Kept>>();
-  #asked = 0;
 
   constructor(clock: Clock, options: GetOptions = {}) {
     this.#clock = clock;
     this.#options = options;
   }
 
-  /** How often a provider was asked: for tests. */
-  get asked(): number {
-    return this.#asked;
-  }
-
   /** Of an issuer that an administrator configured: no other is ever asked. */
   finder(issuer: string): JWTVerifyGetKey {
     return async (header, token) => {
-      const kept = await this.#keysOf(issuer);
+      const { find } = await this.#keysOf(issuer, limits.providerKeysKeptMs);
       try {
-        return await kept.find(header, token);
+        return await find(header, token);
       } catch (error) {
-        const ageMs = this.#clock.bootMs() - kept.askedAt;
-        if (!isUnknownKey(error) || ageMs < limits.providerKeysCooldownMs) throw error;
-        return await (await this.#ask(issuer)).find(header, token);
+        if (!isUnknownKey(error)) throw error;
+        const newer = await this.#keysOf(issuer, limits.providerKeysCooldownMs);
+        return await newer.find(header, token);
       }
     };
   }
 
-  async #keysOf(issuer: string): Promise<Kept> {
-    const kept = await this.#kept.get(issuer)?.catch(() => undefined);
-    const isFresh = kept !== undefined && this.#clock.bootMs() - kept.askedAt < limits.providerKeysKeptMs;
-    return isFresh ? kept : await this.#ask(issuer);
-  }
-
-  /** Those who ask at once ask once. */
-  #ask(issuer: string): Promise<Kept> {
-    const under = this.#kept.get(issuer);
-    const asking = (async (): Promise<Kept> => {
-      const before = await under?.catch(() => undefined);
-      if (before !== undefined && this.#clock.bootMs() - before.askedAt < limits.providerKeysCooldownMs) {
-        return before;
-      }
-      const askedAt = this.#clock.bootMs();
-      this.#asked += 1;
-      return { find: createLocalJWKSet(await this.#fetchKeys(issuer)), askedAt };
+  /** Not older than that; those who ask at once ask once. */
+  #keysOf(issuer: string, oldestMs: number): Promise<Kept> {
+    const before = this.#kept.get(issuer);
+    const keys = (async (): Promise<Kept> => {
+      const kept = await before;
+      const maxAgeMs = kept?.hasKeys === false ? limits.providerKeysCooldownMs : oldestMs;
+      const isFresh = kept !== undefined && this.#clock.bootMs() - kept.askedAt < maxAgeMs;
+      return isFresh ? kept : await this.#ask(issuer);
     })();
-    this.#kept.set(issuer, asking);
+    this.#kept.set(issuer, keys);
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= limits.providersMax) break;
       this.#kept.delete(oldest);
     }
-    return asking;
+    return keys;
+  }
+
+  async #ask(issuer: string): Promise<Kept> {
+    const askedAt = this.#clock.bootMs();
+    try {
+      return { find: createLocalJWKSet(await this.#fetchKeys(issuer)), hasKeys: true, askedAt };
+    } catch (error) {
+      return { find: () => Promise.reject(error), hasKeys: false, askedAt };
+    }
   }
 
   async #fetchKeys(issuer: string): Promise<JSONWebKeySet> {
