@@ -7,7 +7,6 @@ import { SallyportError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { createCsr } from '../platform/csr.ts';
 import { FileFault } from '../platform/file-fault.ts';
-import { openKeyset } from '../wire/keyset.ts';
 import { call } from './api.ts';
 import { loadSignIn, renewalDue, storeProfile, type SignIn } from './profile.ts';
 
@@ -23,14 +22,16 @@ export async function renewSignIn(me: SignIn): Promise<SignIn> {
     { body: { csr } },
     { timeoutMs: renewTimeoutMs },
   );
-  const renewed = { ...me, root: rootBehind(keyset, me.root), certificate, ...lifeOf(certificate) };
+  const renewed = { ...me, root: await rootBehind(keyset, me.root), certificate, ...lifeOf(certificate) };
   await storeProfile(renewed);
   return renewed;
 }
 
 /** PEM: the pinned root, or the newest that it leads to. */
-function rootBehind(keyset: string | undefined, pinned: string): string {
+async function rootBehind(keyset: string | undefined, pinned: string): Promise<string> {
   if (keyset === undefined) return pinned;
+  // Every command loads this file, and hardly one renews.
+  const { openKeyset } = await import('../wire/keyset.ts');
   return openKeyset(keyset, new X509Certificate(pinned))?.root.toString() ?? pinned;
 }
 
