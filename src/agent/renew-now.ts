@@ -5,7 +5,6 @@ import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import type { Environment } from '../link/choose-proxy.ts';
 import { systemClock } from '../platform/clock.ts';
-import { silentLog } from '../platform/log.ts';
 import { systemRandom } from '../platform/random.ts';
 import { keyId } from '../wire/signed.ts';
 import { claimSocket } from './local-socket.ts';
@@ -44,23 +43,16 @@ export async function renewNow(
 /** At the first place that answers; what is prepared once is sent to each. */
 async function renewAnywhere(file: StateFile, key: KeyObject, env: Environment): Promise<void> {
   const signer = { kid: keyId(createPublicKey(key)), privateKey: key };
+  const given = { file, key, signer, random: systemRandom, signedNow: () => undefined };
   const places = placesOf(file.current);
   for (const [at, address] of places.entries()) {
     const { proxy } = await findProxy(address, { dir: file.dir, env });
     const way = wayFor(file.current.certificate, systemClock.now());
     try {
-      return await renewOnce({ ...system, file, key, proxy, signer, address: () => address }, way);
+      return await renewOnce({ ...given, proxy, address: () => address }, way);
     } catch (error) {
       const isAway = error instanceof SallyportError && error.code === 'unavailable';
       if (!isAway || at === places.length - 1) throw error;
     }
   }
 }
-
-const system = {
-  clock: systemClock,
-  random: systemRandom,
-  log: silentLog,
-  now: () => systemClock.now(),
-  signedNow: () => undefined,
-};

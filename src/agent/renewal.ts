@@ -20,22 +20,25 @@ import { sha256, signStatement, type Signer } from '../wire/signed.ts';
 import { isOwnCertificate } from './join.ts';
 import type { AgentState, StateFile } from './state.ts';
 
-export interface RenewalOptions {
+export interface OneRenewal {
   readonly file: StateFile;
   readonly key: KeyObject;
   readonly proxy?: OutboundProxy | undefined;
   /** Of the broker; default: as it was joined. */
   readonly address?: () => string;
   readonly signer: Signer;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
-  /** Unix ms: signed time where it is known, else the wall clock. */
-  readonly now: () => number;
   /** Signed time, where it is known. */
   readonly signedNow: () => number | undefined;
   /** Default: apiRequest. */
   readonly request?: (request: ApiRequest) => Promise<ApiAnswer>;
+}
+
+export interface RenewalOptions extends OneRenewal {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Unix ms: signed time where it is known, else the wall clock. */
+  readonly now: () => number;
 }
 
 const secretBytes = 32;
@@ -59,7 +62,7 @@ export function wayFor(certificate: string, now: number): RenewalWay {
 }
 
 /** One renewal, or the repetition of one that was never answered. */
-export async function renewOnce(options: RenewalOptions, way: RenewalWay = 'renew'): Promise<void> {
+export async function renewOnce(options: OneRenewal, way: RenewalWay = 'renew'): Promise<void> {
   const { file, key, proxy } = options;
   if (file.current.renewal.pending === undefined) await prepare(options);
   const { pending, n } = file.current.renewal;
@@ -91,7 +94,7 @@ export async function renewOnce(options: RenewalOptions, way: RenewalWay = 'rene
   }));
 }
 
-async function prepare({ file, key, signer, random }: RenewalOptions): Promise<void> {
+async function prepare({ file, key, signer, random }: OneRenewal): Promise<void> {
   const { renewal, deviceId } = file.current;
   const nextSecret = Buffer.from(random.bytes(secretBytes)).toString('base64url');
   const payload = {

@@ -14,8 +14,7 @@ import { agentStatus } from '../../src/agent/status.ts';
 import { StateFile } from '../../src/agent/state.ts';
 import { formatToken } from '../../src/core/token.ts';
 import { parseProxy } from '../../src/link/outbound-proxy.ts';
-import { systemClock } from '../../src/platform/clock.ts';
-import { createLog, silentLog } from '../../src/platform/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { systemRandom } from '../../src/platform/random.ts';
 import { keyId } from '../../src/wire/signed.ts';
 import { rootFingerprint } from '../../src/wire/roots.ts';
@@ -136,10 +135,7 @@ test('a renewal goes through it', async (t) => {
     key: world.deviceKey,
     proxy: parseProxy(url, 'x'),
     signer: { kid: keyId(createPublicKey(world.deviceKey)), privateKey: world.deviceKey },
-    clock: systemClock,
     random: systemRandom,
-    log: silentLog,
-    now: () => Date.now(),
     signedNow: () => undefined,
   });
   await assert.rejects(renewal);

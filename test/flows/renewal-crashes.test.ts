@@ -15,7 +15,6 @@ import { StoreUnavailable } from '../../src/authority/store/store.ts';
 import { fromProblem, SallyportError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { ensurePrivateDir } from '../../src/platform/files.ts';
-import { silentLog } from '../../src/platform/log.ts';
 import { systemRandom } from '../../src/platform/random.ts';
 import { keyId } from '../../src/wire/signed.ts';
 import { join, makeApiWorld, type ApiWorld, type Peer } from './api-world.ts';
@@ -110,10 +109,7 @@ async function renewFromDisk(machine: Machine, way: RenewalWay): Promise<void> {
       file: new CutFile(machine, state),
       key: peer.key,
       signer: { kid: keyId(createPublicKey(peer.key)), privateKey: peer.key },
-      clock: world.clock,
       random: systemRandom,
-      log: silentLog,
-      now: () => world.clock.now(),
       signedNow: () => world.clock.now(),
       request: async ({ method, path, body }) => {
         cutAt(machine, 'the request is lost on the way');

@@ -39,4 +39,13 @@ suite('a broker that moves', () => {
     });
     assert.equal(moved.hasExited, false);
   });
+
+  test('a renewal by hand finds it there too', async () => {
+    await stage.agent?.end();
+    const renewed = await stage.run(
+      ['agent', 'renew', '--state', stage.stateDir()],
+      stage.surroundings('device'),
+    );
+    assert.equal(renewed.code, 0, renewed.stderr);
+  });
 });
