@@ -1,7 +1,6 @@
 // sallyport login ADDRESS --invite TOKEN, or --workload NAME for a machine (workload/sign-in.ts). First contact: the invite carries the fingerprint of the broker's
 // root, so the broker is checked before the invite is shown to it. The key is made here and stays here.
 
-import { X509Certificate } from 'node:crypto';
 import type { Redeemed } from '../../api/enrollments.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { parseToken } from '../../core/token.ts';
@@ -9,16 +8,13 @@ import { apiRequest } from '../../link/api-client.ts';
 import { firstContact, type KnownBroker } from '../../link/first-contact.ts';
 import type { OutboundProxy } from '../../link/outbound-proxy.ts';
 import { createCsr } from '../../platform/csr.ts';
-import { generateP256, spkiOf, type KeyPair } from '../../platform/keys.ts';
-import { openKeyset } from '../../wire/keyset.ts';
-import { peerOf } from '../../wire/tls-peer.ts';
-import { keyId, spkiThumbprint } from '../../wire/signed.ts';
+import { generateP256 } from '../../platform/keys.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { localTimeAndDistance } from '../moment.ts';
+import { newProfile } from '../new-profile.ts';
 import { print, printFields, printJson } from '../output.ts';
 import { normalAddress, storeSignIn, type Profile } from '../profile.ts';
 import { proxyTo } from '../proxy.ts';
-import { lifeOf } from '../renewal.ts';
 
 interface Options extends CommonOptions {
   readonly address: string;
@@ -71,7 +67,19 @@ export async function run(options: Options): Promise<number> {
     invite,
     csr: await createCsr(key.privateKey),
   });
-  const profile = readProfile(redeemed, { address, broker, key });
+  const profile =
+    redeemed.kind === 'human'
+      ? newProfile({ ...redeemed, kind: 'human' }, { address, broker, key })
+      : undefined;
+  if (profile === undefined) {
+    throw new SallyportError(
+      'internal',
+      `"${address}" answered with a certificate that is not for the key made here`,
+      {
+        next: 'ask the administrator for another invite, and to look into the broker’s log',
+      },
+    );
+  }
   refuseOtherClock(profile, now);
   await storeSignIn(profile, key.privateKey);
   if (options.json === true) {
@@ -130,44 +138,4 @@ async function redeem({ address, proxy, broker, invite, csr }: RedeemRequest): P
     body: { token: invite, csr },
   });
   return body as Redeemed;
-}
-
-interface Expected {
-  readonly address: string;
-  readonly broker: KnownBroker;
-  readonly key: KeyPair;
-}
-
-/** What is stored was checked: the root is the invite's, the certificate is for the key made here. */
-function readProfile(redeemed: Redeemed, { address, broker, key }: Expected): Profile {
-  const { id, name, certificate } = redeemed;
-  const peer = peerOf(new X509Certificate(certificate));
-  const isOurs =
-    redeemed.kind === 'human' &&
-    typeof peer !== 'string' &&
-    peer.kind === 'human' &&
-    peer.id === id &&
-    peer.trustDomain === broker.trustDomain &&
-    peer.spki === spkiThumbprint(key.publicKey);
-  const keyset = openKeyset(redeemed.keyset, new X509Certificate(broker.root));
-  if (!isOurs || keyset === undefined) {
-    throw new SallyportError(
-      'internal',
-      `"${address}" answered with a certificate that is not for the key made here`,
-      {
-        next: 'ask the administrator for another invite, and to look into the broker’s log',
-      },
-    );
-  }
-  return {
-    broker: address,
-    trustDomain: broker.trustDomain,
-    root: keyset.root.toString(),
-    id,
-    name,
-    certificate,
-    spki: spkiOf(key.publicKey).toString('base64url'),
-    kid: keyId(key.publicKey),
-    ...lifeOf(certificate),
-  };
 }

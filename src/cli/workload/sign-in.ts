@@ -1,22 +1,19 @@
 // sallyport login ADDRESS --workload NAME: a machine signs in by what proves what it is. The key is made here, for
 // this sign-in alone; the certificate ends within minutes, and the next job signs in anew.
 
-import { X509Certificate } from 'node:crypto';
 import type { WorkloadSignedIn } from '../../api/workloads.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { apiRequest } from '../../link/api-client.ts';
 import { firstContact } from '../../link/first-contact.ts';
 import { createCsr } from '../../platform/csr.ts';
-import { generateP256, spkiOf } from '../../platform/keys.ts';
-import { openKeyset } from '../../wire/keyset.ts';
-import { keyId, spkiThumbprint } from '../../wire/signed.ts';
-import { peerOf } from '../../wire/tls-peer.ts';
+import { generateP256 } from '../../platform/keys.ts';
+import { spkiThumbprint } from '../../wire/signed.ts';
 import { localTimeAndDistance } from '../moment.ts';
+import { newProfile } from '../new-profile.ts';
 import { printFields, printJson } from '../output.ts';
 import { storeSignIn } from '../profile.ts';
 import { proxyTo } from '../proxy.ts';
-import { lifeOf } from '../renewal.ts';
 import { ownToken } from './own-token.ts';
 
 export interface WorkloadOptions {
@@ -54,28 +51,14 @@ export async function signInWorkload(options: WorkloadOptions, now: number): Pro
     body: { identity: name, assertion, csr: await createCsr(key.privateKey) },
   });
   const signedIn = body as WorkloadSignedIn;
-  const peer = peerOf(new X509Certificate(signedIn.certificate));
-  const keyset = openKeyset(signedIn.keyset, new X509Certificate(broker.root));
-  if (typeof peer === 'string' || peer.spki !== spki || peer.id !== signedIn.id || keyset === undefined) {
+  const profile = newProfile(signedIn, { address, broker, key });
+  if (profile === undefined) {
     throw new SallyportError(
       'internal',
       `"${address}" answered with a certificate that is not for the key made here`,
-      {
-        next: 'check that broker and command are of the same version',
-      },
+      { next: 'check that broker and command are of the same version' },
     );
   }
-  const profile = {
-    broker: address,
-    trustDomain: broker.trustDomain,
-    root: keyset.root.toString(),
-    id: signedIn.id,
-    name: signedIn.name,
-    certificate: signedIn.certificate,
-    spki: spkiOf(key.publicKey).toString('base64url'),
-    kid: keyId(key.publicKey),
-    ...lifeOf(signedIn.certificate),
-  };
   await storeSignIn(profile, key.privateKey);
   const until = new Date(profile.notAfter).toISOString();
   if (options.json === true)
