@@ -193,36 +193,14 @@ export const limits = {
   fleetNamesTriedMax: 1_000,
   deviceCertificateLifeMs: 60 * 60_000,
   humanCertificateLifeMs: 12 * 60 * 60_000,
+  /** machine, ai_agent. */
+  machineCertificateLifeMs: 15 * 60_000,
   gateCertificateLifeMs: 24 * 60 * 60_000,
   authorityCertificateLifeMs: 7 * 24 * 60 * 60_000,
   issuingCaLifeMs: 365 * 24 * 60 * 60_000,
   rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
   /** Of a chain of roots, each signed by the one before: who pinned an older one joins anew. */
   rootsMax: 8,
-  /** An access request that nobody decided is over. */
-  requestLifeMs: 8 * 60 * 60_000,
-  /** What was approved is used within this time of its start, or not at all. */
-  grantWaitMs: 60 * 60_000,
-  /** How far ahead access may be asked for. */
-  requestAheadMaxMs: 30 * 24 * 60 * 60_000,
-  /** Of one person, undecided or approved and not used. */
-  requestsPerIdentityMax: 50,
-  /** That one policy may ask for. */
-  approversMax: 3,
-  requestSweepMs: 60_000,
-  machineCertificateLifeMs: 15 * 60_000,
-  machineLifeMaxMs: 366 * 24 * 60 * 60_000,
-  assertionMaxLength: 16_384,
-  ownAssertionMaxAgeMs: 5 * 60_000,
-  assertionSkewMs: 30_000,
-  workloadAttemptsPerAddressPerMinute: 60,
-  providerTimeoutMs: 5_000,
-  providerAnswerMaxBytes: 256 * 1024,
-  providerKeysKeptMs: 10 * 60_000,
-  providerKeysCooldownMs: 30_000,
-  providersMax: 50,
-  windowsMax: 500,
-  windowLongestMs: 7 * 24 * 60 * 60_000,
   keysetLifeMs: 90 * 24 * 60 * 60_000,
   /** Renewal of a device certificate that failed: first and longest wait before the next try. */
   /** A device that comes back within this time of its certificate's end is free, after it in quarantine. */
@@ -286,4 +264,31 @@ export const limits = {
   nameMaxLength: 63,
   reasonMaxLength: 1_000,
   labelsMax: 64,
+
+  /** An access request that nobody decided is over. */
+  requestLifeMs: 8 * 60 * 60_000,
+  /** What was approved is used within this time of its start, or not at all. */
+  grantWaitMs: 60 * 60_000,
+  /** How far ahead access may be asked for. */
+  requestAheadMaxMs: 30 * 24 * 60 * 60_000,
+  /** Of one person, undecided or approved and not used. */
+  requestsPerIdentityMax: 50,
+  /** That one policy may ask for. */
+  approversMax: 3,
+  requestSweepMs: 60_000,
+
+  windowsMax: 500,
+  windowLongestMs: 7 * 24 * 60 * 60_000,
+
+  /** How long a machine may be known. */
+  machineLifeMaxMs: 366 * 24 * 60 * 60_000,
+  assertionMaxLength: 16_384,
+  ownAssertionMaxAgeMs: 5 * 60_000,
+  assertionSkewMs: 30_000,
+  workloadAttemptsPerAddressPerMinute: 60,
+  providerTimeoutMs: 5_000,
+  providerAnswerMaxBytes: 256 * 1024,
+  providerKeysKeptMs: 10 * 60_000,
+  providerKeysCooldownMs: 30_000,
+  providersMax: 50,
 } as const;
