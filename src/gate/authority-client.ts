@@ -65,7 +65,8 @@ export class AuthorityClient implements Authority {
   #isCutOff = true;
   #watch: Timer | undefined;
   #renewal: Timer | undefined;
-  #renewNow: () => void = () => undefined;
+  /** With the newest certificate. */
+  #registered: Registered | undefined;
   #wake: () => void = () => undefined;
   #isStopped = false;
 
@@ -159,8 +160,8 @@ export class AuthorityClient implements Authority {
       this.#listen(session);
       this.#session = session;
       this.#heard();
-      this.#options.onRegistered(this.#identity(registered, registered.certificate), registered);
-      this.#renewLater(registered, registered.certificate);
+      this.#options.onRegistered(this.#identity(registered), registered);
+      this.#renewLater(registered);
       this.#reports.flush();
       log.info({ trustDomain: registered.trustDomain, env: registered.env }, 'registered with the authority');
       return session;
@@ -181,7 +182,7 @@ export class AuthorityClient implements Authority {
       }
       if (read.orders.length > 0) this.#heard();
       for (const order of read.orders) {
-        if (order.type === 'renewCertificate') this.#renewNow();
+        if (order.type === 'renewCertificate') void this.#renew();
         else this.#options.onOrder(order);
       }
     };
@@ -208,33 +209,32 @@ export class AuthorityClient implements Authority {
     return await this.#csr;
   }
 
-  #identity(registered: Registered, certificate: string): GateIdentity {
-    const { root, trustDomain, env } = registered;
+  #identity({ certificate, root, trustDomain, env }: Registered): GateIdentity {
     return { privateKey: this.#key, certificate, root, trustDomain, env };
   }
 
   /** At a third of the certificate's life, as every certificate here. */
-  #renewLater(registered: Registered, certificate: string, waitMs?: number): void {
-    const { validFromDate, validToDate } = new X509Certificate(certificate);
+  #renewLater(registered: Registered, waitMs?: number): void {
+    this.#registered = registered;
+    const { validFromDate, validToDate } = new X509Certificate(registered.certificate);
     const thirdMs = (validToDate.getTime() - validFromDate.getTime()) / 3;
     this.#renewal?.cancel();
-    this.#renewNow = () => {
-      this.#renewal?.cancel();
-      void this.#renew(registered, certificate);
-    };
-    this.#renewal = this.#options.clock.setTimer(waitMs ?? thirdMs, () => this.#renewNow(), { ref: false });
+    const { clock } = this.#options;
+    this.#renewal = clock.setTimer(waitMs ?? thirdMs, () => void this.#renew(), { ref: false });
   }
 
-  async #renew(registered: Registered, current: string): Promise<void> {
+  async #renew(): Promise<void> {
+    const registered = this.#registered;
+    if (registered === undefined) return;
+    this.#renewal?.cancel();
     try {
       const answer = await this.#post('/gate/certificate', { csr: await this.#request() });
-      const { certificate, root } = asTyped(readIssued, answer);
-      const renewed = { ...registered, root };
-      this.#options.onCertificate(this.#identity(renewed, certificate));
-      this.#renewLater(renewed, certificate);
+      const renewed = { ...registered, ...asTyped(readIssued, answer) };
+      this.#options.onCertificate(this.#identity(renewed));
+      this.#renewLater(renewed);
     } catch (error) {
       this.#options.log.warn({ error: String(error) }, 'the certificate of the gate was not renewed');
-      if (!this.#isStopped) this.#renewLater(registered, current, limits.reconnectMaxMs);
+      if (!this.#isStopped) this.#renewLater(registered, limits.reconnectMaxMs);
     }
   }
 
