@@ -8,11 +8,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { after, before, suite, test } from 'node:test';
 import { mountDisk, unmountDisk, whyNoDisk } from '../doubles/small-disk.ts';
 import { Double } from './double.ts';
-import { brokerAddress, homeAddress, Network, whyNoNetwork } from './network.ts';
+import { homeAddress, Network, whyNoNetwork } from './network.ts';
+import { brokerPort, leave, openWithin } from './network-stage.ts';
 import { until } from './program.ts';
 import { must, sitePolicy, Stage } from './stage.ts';
 
-const port = 7443;
 const portalPort = 8443;
 /** Shorter than a minute, so that the test is; several of the link's pings are within it. */
 const forgottenAfterS = 40;
@@ -24,28 +24,13 @@ suite('a device in an awkward network', { skip: (await whyNoNetwork()) ?? false 
   before(async () => {
     network = await Network.build();
     await network.forgetAfter(forgottenAfterS);
-    stage = await Stage.open({
-      within: {
-        broker: network.within('internet'),
-        device: network.within('device'),
-        admin: network.within('operator'),
-        ana: network.within('operator'),
-      },
-      listen: `${brokerAddress}:${port}`,
-      address: `${brokerAddress}:${port}`,
-    });
+    stage = await openWithin(network);
     await stage.signInPeople(await stage.startBroker());
     await stage.joinDevice();
     await stage.startAgent();
     await stage.applyPolicy(sitePolicy);
   });
-  after(async () => {
-    try {
-      await stage?.close();
-    } finally {
-      await network?.remove();
-    }
-  });
+  after(async () => await leave(network, stage));
 
   test('R-005 a router that forgets what says nothing never forgets an idle link', async () => {
     const links = (await stage.events('--type', 'link.opened')).length;
@@ -64,7 +49,7 @@ suite('a device in an awkward network', { skip: (await whyNoNetwork()) ?? false 
       [homeAddress, String(portalPort)],
       network.within('home'),
     );
-    await network.redirectAtHome(port, portalPort);
+    await network.redirectAtHome(brokerPort, portalPort);
     try {
       const agent = stage.start(['agent', 'run', '--state', stage.stateDir()], stage.surroundings('device'));
       stage.agent = agent;

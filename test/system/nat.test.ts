@@ -6,12 +6,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { childrenOf, isAlive } from './proc.ts';
-import { brokerAddress, Network, whyNoNetwork } from './network.ts';
+import { Network, whyNoNetwork } from './network.ts';
+import { brokerPort, leave, openWithin } from './network-stage.ts';
 import { until } from './program.ts';
-import { must, sitePolicy, Stage } from './stage.ts';
+import { must, sitePolicy, type Stage } from './stage.ts';
 
 const why = await whyNoNetwork();
-const port = 7443;
 const seePolicy = `
 @id("see")
 permit (principal in Role::"operator", action == Action::"discover", resource);
@@ -23,25 +23,10 @@ suite('behind two NATs, all inbound dropped', { skip: why ?? false }, () => {
 
   before(async () => {
     network = await Network.build();
-    stage = await Stage.open({
-      within: {
-        broker: network.within('internet'),
-        device: network.within('device'),
-        admin: network.within('operator'),
-        ana: network.within('operator'),
-      },
-      listen: `${brokerAddress}:${port}`,
-      address: `${brokerAddress}:${port}`,
-    });
+    stage = await openWithin(network);
   });
 
-  after(async () => {
-    try {
-      await stage?.close();
-    } finally {
-      await network?.remove();
-    }
-  });
+  after(async () => await leave(network, stage));
 
   test('a broker, an administrator, an operator and a device come together', async () => {
     await stage.signInPeople(await stage.startBroker());
@@ -75,7 +60,7 @@ suite('behind two NATs, all inbound dropped', { skip: why ?? false }, () => {
     assert.ok(isAlive(stage.agent?.pid ?? 0));
     assert.equal(await network.run('device', 'ss', '-H', '-ltnup'), '');
     // The same question finds what the broker opened, so that an empty answer means something.
-    assert.match(await network.run('internet', 'ss', '-H', '-ltnup'), new RegExp(`:${port} `));
+    assert.match(await network.run('internet', 'ss', '-H', '-ltnup'), new RegExp(`:${brokerPort} `));
   });
 
   test('sessions ls shows a live session, and a lock cuts its stream within a second', async () => {

@@ -16,7 +16,7 @@ const carrierAddress = '203.0.113.1';
 const laterCarrierAddress = '203.0.113.77';
 
 const hosts = ['device', 'home', 'carrier', 'internet', 'operator'] as const;
-type Host = (typeof hosts)[number];
+export type Host = (typeof hosts)[number];
 
 /** Undefined: this machine can do it. Otherwise why not. */
 export async function whyNoNetwork(): Promise<string | undefined> {

@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Double } from './double.ts';
 import { brokerAddress, homeAddress, Network, whyNoNetwork } from './network.ts';
+import { brokerPort, leave, openWithin } from './network-stage.ts';
 import type { Ran, Surroundings } from './program.ts';
 import { withClock } from './shifted-clock.ts';
-import { must, Stage } from './stage.ts';
+import { must, type Stage } from './stage.ts';
 
 interface Check {
   readonly check: string;
@@ -17,9 +18,8 @@ interface Check {
 }
 
 const why = await whyNoNetwork();
-const port = 7443;
 const portalPort = 8443;
-const gate = `gate.test:${port}`;
+const gate = `gate.test:${brokerPort}`;
 const hourMs = 60 * 60_000;
 
 suite('preflight from behind two NATs', { skip: why ?? false }, () => {
@@ -42,29 +42,14 @@ suite('preflight from behind two NATs', { skip: why ?? false }, () => {
       'blocked.test=0.0.0.0',
       'mute.test=silent',
     );
-    stage = await Stage.open({
-      within: {
-        broker: network.within('internet'),
-        device: network.within('device'),
-        admin: network.within('operator'),
-      },
-      listen: `${brokerAddress}:${port}`,
-      address: gate,
-    });
+    stage = await openWithin(network, { address: gate });
     const invite = await stage.startBroker();
     must(await stage.admin('login', stage.address, '--invite', invite), ['login']);
     const words = ['devices', 'invite', stage.device, '--owner', 'admin'];
     token = ((await stage.adminJson(...words)) as { token: string }).token;
   });
 
-  after(async () => {
-    try {
-      for (const double of doubles) await double.end();
-      await stage?.close();
-    } finally {
-      await network?.remove();
-    }
-  });
+  after(async () => await leave(network, stage, doubles));
 
   async function atHome(name: string, ...args: readonly string[]): Promise<void> {
     doubles.push(await Double.start(name, args, network.within('home')));
@@ -145,13 +130,13 @@ suite('preflight from behind two NATs', { skip: why ?? false }, () => {
   });
 
   test('nothing listens, a firewall drops it, there is no route', async () => {
-    await fails([`gate.test:${port + 1}`], {
+    await fails([`gate.test:${brokerPort + 1}`], {
       check: 'tcp',
       detail: /203\.0\.113\.10:7444 refused the connection/,
       next: /check the port/,
     });
-    await network.dropAtCarrier(port + 2);
-    await fails([`gate.test:${port + 2}`], {
+    await network.dropAtCarrier(brokerPort + 2);
+    await fails([`gate.test:${brokerPort + 2}`], {
       check: 'tcp',
       detail: /203\.0\.113\.10:7445 did not answer within 8 s/,
       next: /a firewall drops it/,
@@ -236,7 +221,7 @@ suite('preflight from behind two NATs', { skip: why ?? false }, () => {
   });
 
   test('L3 a captive portal on the way is named, with and without anything that is pinned', async () => {
-    await network.redirectAtHome(port, portalPort);
+    await network.redirectAtHome(brokerPort, portalPort);
     for (const words of [[gate], [gate, '--token', token], ['--state', stage.stateDir()]]) {
       const { ran, find } = await look(words);
       assert.equal(ran.code, 1);

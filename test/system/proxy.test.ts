@@ -6,13 +6,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Double } from './double.ts';
-import { brokerAddress, homeAddress, Network, whyNoNetwork } from './network.ts';
+import { homeAddress, Network, whyNoNetwork } from './network.ts';
+import { leave, openWithin } from './network-stage.ts';
 import { childrenOf, commandOf } from './proc.ts';
 import { until, type Ran, type Surroundings } from './program.ts';
-import { must, sitePolicy, Stage } from './stage.ts';
+import { must, sitePolicy, type Stage } from './stage.ts';
 
 const why = await whyNoNetwork();
-const port = 7443;
 const proxyPort = 3128;
 const [user, password] = ['ana', 'correct-horse-battery'];
 const secrets = [password, Buffer.from(`${user}:${password}`).toString('base64')];
@@ -26,16 +26,7 @@ suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
 
   before(async () => {
     network = await Network.build();
-    stage = await Stage.open({
-      within: {
-        broker: network.within('internet'),
-        device: network.within('device'),
-        admin: network.within('operator'),
-        ana: network.within('device'),
-      },
-      listen: `${brokerAddress}:${port}`,
-      address: `${brokerAddress}:${port}`,
-    });
+    stage = await openWithin(network, { ana: 'device' });
     await network.onlyByProxy(proxyPort);
     await startProxy();
     const first = await stage.startBroker();
@@ -43,14 +34,7 @@ suite('a device whose only way out is a proxy', { skip: why ?? false }, () => {
     token = await invite();
   });
 
-  after(async () => {
-    try {
-      await proxy?.end();
-      await stage?.close();
-    } finally {
-      await network?.remove();
-    }
-  });
+  after(async () => await leave(network, stage, [proxy]));
 
   async function startProxy(): Promise<void> {
     const args = [homeAddress, String(proxyPort), `${user}:${password}`];
