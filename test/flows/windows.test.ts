@@ -52,6 +52,14 @@ async function stored(id: string): Promise<Session> {
   return (await world.store.get('session', id))?.value ?? assert.fail();
 }
 
+/** As a broker sees it that has just started. */
+async function isOpenAnew(): Promise<boolean> {
+  const again = new WindowBook(world.clock);
+  await again.load(world.store);
+  const device = (await world.store.find('device', { name: 'pump-7' }))?.value ?? assert.fail();
+  return again.stateFor(device).isOpen;
+}
+
 function untilStart(window: { readonly opensAt?: string | undefined }): number {
   return Date.parse(window.opensAt ?? '') - world.clock.now();
 }
@@ -65,7 +73,9 @@ test('I9 R-044 one second early is no, and says when it opens; at its start it i
   });
   world.clock.advance(999);
   assert.equal(await outcomeOf(open(world, ana, 'pump-7')), 'denied');
+  assert.equal(await isOpenAnew(), false, 'worked out at this moment, too');
   world.clock.advance(1);
+  assert.equal(await isOpenAnew(), true);
   assert.equal(await outcomeOf(open(world, ana, 'pump-7')), 'allowed');
 });
 
@@ -130,10 +140,7 @@ test('openings that touch are one, and each is looked at anew when the clock jum
 
 test('after a restart the windows are there again', async () => {
   await add(from(-hourMs));
-  const again = new WindowBook(world.clock);
-  await again.load(world.store);
-  const device = (await world.store.find('device', { name: 'pump-7' }))?.value ?? assert.fail();
-  assert.ok(again.stateFor(device).isOpen);
+  assert.ok(await isOpenAnew());
 });
 
 test('a name twice, a rule that is none, both a device and a label: refused with words', async () => {
