@@ -1,5 +1,6 @@
-// docs/policy.md promises that its examples work: every ```cedar block passes the check, every
-// ```cedar refused block is refused, and the ```yaml cases give the answers that they expect.
+// docs/policy.md promises that its examples work: every ```cedar block passes the check, also on the pages of
+// approvals and windows, every ```cedar refused block is refused, and the ```yaml cases give the answers that
+// they expect.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -9,10 +10,12 @@ import { checkPolicies } from '../../src/authority/policy/check.ts';
 import { schemaText } from '../../src/authority/policy/schema.ts';
 import { testPolicies } from '../../src/authority/policy/test-cases.ts';
 
-const page = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
+const [page = '', ...others] = ['policy', 'approvals', 'windows'].map((name) =>
+  readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8'),
+);
 
-function blocks(info: string): readonly string[] {
-  return [...page.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
+function blocks(info: string, text = page): readonly string[] {
+  return [...text.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
     .filter((block) => block[1] === info)
     .map((block) => block[2] ?? '');
 }
@@ -25,6 +28,18 @@ test('every example of the policy page passes the check without a warning', () =
     const check = checkPolicies({ [file]: text });
     assert.ok(check.ok, `${text}\n${JSON.stringify(check)}`);
     assert.deepEqual(check.warnings, []);
+  }
+});
+
+test('so does every example of approvals and windows', () => {
+  for (const other of others) {
+    const found = blocks('cedar', other);
+    assert.ok(found.length > 0);
+    for (const text of found) {
+      const check = checkPolicies({ 'f.cedar': text });
+      assert.ok(check.ok, `${text}\n${JSON.stringify(check)}`);
+      assert.deepEqual(check.warnings, []);
+    }
   }
 });
 
