@@ -31,6 +31,8 @@ export const redeemed = z.object({
   root: z.string(),
   keyset: z.string(),
   broker: z.string(),
+  /** Every "host:port" of it, the first one first. */
+  addresses: z.array(z.string()).optional(),
   trustDomain: z.string(),
   env: z.string(),
   stateEpoch: z.number().int(),
@@ -54,7 +56,11 @@ export type Renewed = z.infer<typeof renewed>;
 
 export const signInRenewBody = z.strictObject({ csr });
 /** `keyset` shows which root is to be pinned from now on. */
-export const signInRenewed = z.object({ certificate: z.string(), keyset: z.string().optional() });
+export const signInRenewed = z.object({
+  certificate: z.string(),
+  keyset: z.string().optional(),
+  addresses: z.array(z.string()).optional(),
+});
 
 export const receiptBody = z.strictObject({ receipt: z.string().max(8_192) });
 

@@ -39,5 +39,6 @@ export const workloadSignedIn = z.object({
   certificate: z.string(),
   keyset: z.string(),
   broker: z.string(),
+  addresses: z.array(z.string()).optional(),
 });
 export type WorkloadSignedIn = z.infer<typeof workloadSignedIn>;

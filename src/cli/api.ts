@@ -40,6 +40,7 @@ export async function call<K extends RouteKey>(
   const [method, path] = splitKey(key);
   const { body } = await apiRequest({
     address: me.broker,
+    also: me.also,
     proxy: await proxyTo(me.broker),
     root: me.root,
     trustDomain: me.trustDomain,

@@ -9,7 +9,7 @@ import { openKeyset } from '../wire/keyset.ts';
 import { keyId, spkiThumbprint } from '../wire/signed.ts';
 import { peerOf } from '../wire/tls-peer.ts';
 import type { Profile } from './profile.ts';
-import { lifeOf } from './renewal.ts';
+import { lifeOf, others } from './renewal.ts';
 
 export interface Brought {
   readonly kind: IdentityKind;
@@ -17,11 +17,12 @@ export interface Brought {
   readonly name: string;
   readonly certificate: string;
   readonly keyset: string;
+  readonly addresses?: readonly string[] | undefined;
 }
 
 /** Undefined when it is not ours. */
 export function newProfile(
-  { kind, id, name, certificate, keyset }: Brought,
+  { kind, id, name, certificate, keyset, addresses = [] }: Brought,
   { address, broker, key }: { readonly address: string; readonly broker: KnownBroker; readonly key: KeyPair },
 ): Profile | undefined {
   const peer = peerOf(new X509Certificate(certificate));
@@ -35,6 +36,7 @@ export function newProfile(
   if (!isOurs || opened === undefined) return undefined;
   return {
     broker: address,
+    also: others(addresses, address),
     trustDomain: broker.trustDomain,
     root: opened.root.toString(),
     id,

@@ -23,11 +23,13 @@ import {
   writeFileAtomic,
 } from '../platform/files.ts';
 import { loadPrivateKeySync, storePrivateKey } from '../platform/keys.ts';
-import { complete, text, whole } from '../wire/fields.ts';
+import { complete, text, texts, whole } from '../wire/fields.ts';
 
 export interface Profile {
   /** "host:port". */
   readonly broker: string;
+  /** Where it can be reached, too, as it said at the sign-in or its last renewal. */
+  readonly also: readonly string[];
   readonly trustDomain: string;
   /** PEM of the pinned root. */
   readonly root: string;
@@ -96,6 +98,7 @@ export function readSignIn(broker: string): SignIn | undefined {
   const fields = parseJsonObject(stored.toString()) ?? {};
   const profile = complete<Profile>({
     broker: text(fields, 'broker'),
+    also: texts(fields, 'also') ?? [],
     trustDomain: text(fields, 'trustDomain'),
     root: text(fields, 'root'),
     id: text(fields, 'id'),
@@ -159,8 +162,8 @@ export async function storeSignIn(profile: Profile, key: KeyObject): Promise<voi
 }
 
 export async function storeProfile(profile: Profile): Promise<void> {
-  const { broker, trustDomain, root, id, name, certificate, spki, kid, notBefore, notAfter } = profile;
-  const kept = { broker, trustDomain, root, id, name, certificate, spki, kid, notBefore, notAfter };
+  const { broker, also, trustDomain, root, id, name, certificate, spki, kid, notBefore, notAfter } = profile;
+  const kept = { broker, also, trustDomain, root, id, name, certificate, spki, kid, notBefore, notAfter };
   await writeFileAtomic(join(profilePath(broker), 'profile.json'), JSON.stringify(kept));
 }
 

@@ -16,13 +16,19 @@ const renewTimeoutMs = 3_000;
 /** Asks for a new certificate for the same key and keeps it. */
 export async function renewSignIn(me: SignIn): Promise<SignIn> {
   const csr = await createCsr(me.key);
-  const { certificate, keyset } = await call(
+  const { certificate, keyset, addresses } = await call(
     me,
     'POST /v1/sign-in/renew',
     { body: { csr } },
     { timeoutMs: renewTimeoutMs },
   );
-  const renewed = { ...me, root: await rootBehind(keyset, me.root), certificate, ...lifeOf(certificate) };
+  const renewed = {
+    ...me,
+    also: addresses === undefined ? me.also : others(addresses, me.broker),
+    root: await rootBehind(keyset, me.root),
+    certificate,
+    ...lifeOf(certificate),
+  };
   await storeProfile(renewed);
   return renewed;
 }
@@ -33,6 +39,11 @@ async function rootBehind(keyset: string | undefined, pinned: string): Promise<s
   // Every command loads this file, and hardly one renews.
   const { openKeyset } = await import('../wire/keyset.ts');
   return openKeyset(keyset, new X509Certificate(pinned))?.root.toString() ?? pinned;
+}
+
+/** What is left of a broker's addresses beside the one it is known by. */
+export function others(addresses: readonly string[], broker: string): readonly string[] {
+  return addresses.filter((address) => address !== broker);
 }
 
 /** From when to when the leaf of a PEM chain is good, Unix ms. */

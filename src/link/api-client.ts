@@ -18,6 +18,8 @@ import { describeTlsFault } from './tls-fault.ts';
 export interface ApiRequest {
   /** "host:port"; the port may be left out. */
   readonly address: string;
+  /** As of DialOptions. */
+  readonly also?: readonly string[] | undefined;
   readonly proxy?: OutboundProxy | undefined;
   /** PEM of the pinned root. */
   readonly root: string;
@@ -83,9 +85,9 @@ async function exchange(options: ApiRequest, payload: Buffer | undefined): Promi
 }
 
 async function dial(options: ApiRequest, signal: AbortSignal): Promise<TLSSocket> {
-  const { address, proxy, root, key, cert, trustDomain, trueTime } = options;
+  const { address, also, proxy, root, key, cert, trustDomain, trueTime } = options;
   const isAuthenticated = key !== undefined && cert !== undefined;
-  const way = { address, proxy, alpn: isAuthenticated ? 'sallyport-api' : 'http/1.1', signal };
+  const way = { address, also, proxy, alpn: isAuthenticated ? 'sallyport-api' : 'http/1.1', signal };
   if (trueTime !== undefined) {
     // Loaded by agents only.
     const { dialByRoot } = await import('./dial-by-root.ts');

@@ -14,6 +14,8 @@ import type { TunnelOptions } from './tunnel.ts';
 export interface DialOptions {
   /** "host:port" of the broker; the port may be left out. */
   readonly address: string;
+  /** Where it is, too: dialled in this order when it is not found at the address before. */
+  readonly also?: readonly string[] | undefined;
   readonly proxy?: OutboundProxy | undefined;
   readonly alpn: string;
   readonly tls: Pick<
@@ -26,8 +28,25 @@ export interface DialOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** A socket after its handshake, with no listener left on it. Throws SallyportError with words. */
+/**
+ * A socket after its handshake, with no listener left on it. Throws SallyportError with words: of the first
+ * address, where it is found at none.
+ */
 export async function dialBroker(options: DialOptions): Promise<TLSSocket> {
+  const { also = [] } = options;
+  try {
+    return await dialOne(options);
+  } catch (error) {
+    for (const address of also) {
+      if (options.signal?.aborted === true) break;
+      const socket = await dialOne({ ...options, address }).catch(() => undefined);
+      if (socket !== undefined) return socket;
+    }
+    throw error;
+  }
+}
+
+async function dialOne(options: DialOptions): Promise<TLSSocket> {
   const { address, proxy, alpn, tls, signal } = options;
   const target = parseAddress(address);
   const timeoutMs = options.timeoutMs ?? limits.tlsHandshakeTimeoutMs;

@@ -208,3 +208,18 @@ test('a tunnel that breaks is an end of the socket, and crashes nothing', async 
   await closed;
   assert.ok(socket.destroyed);
 });
+
+test('where it is not found at the first address, the others are dialled in turn; the words are of the first', async (t) => {
+  const elsewhere = await startBroker(foreign);
+  t.after(() => elsewhere.close());
+  const [silent, wrong] = ['127.0.0.1:1', addressOf(elsewhere)];
+  assert.equal(await echo(toBroker({ address: silent, also: [wrong, addressOf(broker)] })), 'hello');
+  await assert.rejects(dialBroker(toBroker({ address: silent, also: [wrong] })), /"127\.0\.0\.1:1"/);
+});
+
+test('L3 who answers with a foreign root is not believed at any address', async (t) => {
+  const elsewhere = await startBroker(foreign);
+  t.after(() => elsewhere.close());
+  const wrong = addressOf(elsewhere);
+  await assert.rejects(dialBroker(toBroker({ address: wrong, also: [wrong] })), /own root|root/);
+});

@@ -1,4 +1,4 @@
-// A broker that moves to a place that devices knew before: they find it there by themselves.
+// A broker that moves to a place that devices and people knew before: they find it there by themselves.
 
 import assert from 'node:assert/strict';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
@@ -24,6 +24,7 @@ suite('a broker that moves', () => {
     await appendFile(file, `also: localhost:${port}\n`);
     await stage.startBroker();
     await stage.untilOnline();
+    await learnWhereElse(stage);
     await stage.broker?.end();
     await writeFile(
       file,
@@ -40,6 +41,22 @@ suite('a broker that moves', () => {
     assert.equal(moved.hasExited, false);
   });
 
+  test('people who renewed their sign-in in time, or made one since, reach it there', async () => {
+    for (const who of ['ana', 'bo'] as const) {
+      const { code, stdout, stderr } = await stage.run(['whoami', '--json'], stage.surroundings(who));
+      assert.equal(code, 0, stderr);
+      assert.equal((JSON.parse(stdout) as { name: string }).name, who);
+    }
+    const ran = await stage.ana('exec', stage.device, '--', 'echo', 'found');
+    assert.deepEqual([ran.code, ran.stdout], [0, 'found\n'], ran.stderr);
+  });
+
+  test('who was not there meanwhile is told what is not reached', async () => {
+    const { code, stderr } = await stage.admin('whoami');
+    assert.equal(code, 69);
+    assert.match(stderr, new RegExp(stage.address));
+  });
+
   test('a renewal by hand finds it there too', async () => {
     await stage.agent?.end();
     const renewed = await stage.run(
@@ -49,3 +66,15 @@ suite('a broker that moves', () => {
     assert.equal(renewed.code, 0, renewed.stderr);
   });
 });
+
+/** Ana's sign-in is past its half, so that her next command renews it; bo signs in for the first time. */
+async function learnWhereElse(stage: Stage): Promise<void> {
+  const bo = (await stage.adminJson('identities', 'add', 'bo', '--role', 'operator')) as { token: string };
+  const login = ['login', stage.address, '--invite', bo.token];
+  assert.equal((await stage.run(login, stage.surroundings('bo'))).code, 0);
+  const home = stage.surroundings('ana').env?.['SALLYPORT_HOME'] ?? '';
+  const file = join(home, 'profiles', stage.address, 'profile.json');
+  const profile = JSON.parse(await readFile(file, 'utf8')) as { notBefore: number };
+  await writeFile(file, JSON.stringify({ ...profile, notBefore: profile.notBefore - 24 * 3_600_000 }));
+  assert.equal((await stage.ana('whoami')).code, 0);
+}

@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import type { trust } from '../../api/enrollments.ts';
-import type { AuthorityContext } from '../context.ts';
+import type { AuthorityContext, BrokerFacts } from '../context.ts';
 
 /** Versions of the wire (docs/protocol.md) that this broker speaks. */
 const wireVersions = [1];
@@ -21,4 +21,9 @@ export function trustFacts(ctx: AuthorityContext): z.input<typeof trust> {
     rootFingerprint: ctx.pki.rootFingerprint,
     wireVersions: [...wireVersions],
   };
+}
+
+/** Every "host:port" of it, the one that people are told first. */
+export function addressesOf({ address, also }: BrokerFacts): string[] {
+  return [address, ...also];
 }

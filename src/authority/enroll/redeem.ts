@@ -13,6 +13,7 @@ import { usesLeft, type Enrollment, type Identity } from '../../core/identity.ts
 import { limits } from '../../core/limits.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { Refusals } from '../api/refusals.ts';
+import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, type Change, type Stored } from '../store/store.ts';
 import { isKeyKnown, requireCsr, type IssuedCredential } from './credentials.ts';
@@ -96,6 +97,7 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
     certificate: issued.chainPem,
     root: ctx.pki.rootPem,
     keyset: ctx.pki.keysetStatement,
+    addresses: addressesOf(ctx.broker),
     broker: ctx.broker.name,
     trustDomain: ctx.pki.trustDomain,
     env: ctx.pki.env,

@@ -1,9 +1,12 @@
 // Use-cases: a person's sign-in goes on (a fresh certificate for the same key), or ends (its key is worth
 // nothing any more, and what it opened ends with it).
 
+import type { z } from 'zod';
+import type { signInRenewed } from '../../api/enrollments.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import { actor, type Operator } from '../admin/operator.ts';
+import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { forgetExpired, issueCredential, requireCsr, revokeCredentials } from './credentials.ts';
@@ -13,7 +16,7 @@ export async function renewSignIn(
   ctx: AuthorityContext,
   caller: Operator,
   csr: string,
-): Promise<{ readonly certificate: string; readonly keyset: string }> {
+): Promise<z.infer<typeof signInRenewed>> {
   const { identity } = caller;
   if (identity.kind !== 'human') {
     throw new SallyportError('forbidden', 'a machine shows again what it is, each time', {
@@ -49,7 +52,11 @@ export async function renewSignIn(
       },
     ],
   });
-  return { certificate: issued.chainPem, keyset: ctx.pki.keysetStatement };
+  return {
+    certificate: issued.chainPem,
+    keyset: ctx.pki.keysetStatement,
+    addresses: addressesOf(ctx.broker),
+  };
 }
 
 export async function signOut(ctx: AuthorityContext, caller: Operator): Promise<{ readonly done: true }> {

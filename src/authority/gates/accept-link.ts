@@ -12,6 +12,7 @@ import type { LinkAccepted, LinkBody, LinkClosedBody } from '../../wire/control.
 import { isIssuedBy } from '../../wire/roots.ts';
 import { signStatement } from '../../wire/signed.ts';
 import { peerOf } from '../../wire/tls-peer.ts';
+import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { nextLease } from '../sessions/leases.ts';
@@ -64,7 +65,7 @@ export async function acceptLink(ctx: AuthorityContext, gate: string, body: Link
         time: now,
         linkEpoch: link.linkEpoch,
         stateEpoch: ctx.broker.stateEpoch,
-        addresses: [ctx.broker.address, ...ctx.broker.also],
+        addresses: addressesOf(ctx.broker),
         awaited: await awaitedReceipts(ctx, device.id),
       },
       ctx.pki.passSigner,

@@ -9,6 +9,7 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { Refusals } from '../api/refusals.ts';
+import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { issueCredential, requireCsr, type CsrKey } from '../enroll/credentials.ts';
 import { StoreConflict } from '../store/store.ts';
@@ -114,6 +115,7 @@ export class WorkloadDoor {
       name: identity.name,
       certificate: issued.chainPem,
       keyset: ctx.pki.keysetStatement,
+      addresses: addressesOf(ctx.broker),
       broker: ctx.broker.name,
     };
   }

@@ -228,9 +228,10 @@ function connectToGate(me: SignIn): GateConnection {
 }
 
 async function dialGate(me: SignIn, signal: AbortSignal): Promise<ClientSession> {
-  const { broker: address } = me;
+  const { broker: address, also } = me;
   const socket = await dialBroker({
     address,
+    also,
     proxy: await proxyTo(address),
     alpn: channelProtocol,
     tls: {
