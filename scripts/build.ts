@@ -3,6 +3,7 @@
 
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
+import { buildConsole } from './console.ts';
 
 rmSync('dist', { recursive: true, force: true });
 await build({
@@ -18,4 +19,5 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
-console.log('built dist/main.js');
+await buildConsole();
+console.log('built dist/main.js and dist/console');

@@ -11,6 +11,7 @@ const steps: readonly (readonly [string, string, readonly string[]])[] = [
   ['format', bin('oxfmt'), ['--check', '.']],
   ['lint', bin('oxlint'), ['--type-aware', 'src', 'test', 'bench', 'scripts']],
   ['types', bin('tsc'), ['-p', 'tsconfig.json']],
+  ['types of the console', bin('tsc'), ['-p', 'src/console']],
   ['architecture', process.execPath, ['--test', 'test/architecture.test.ts']],
   ['unit tests', process.execPath, ['--test', '--test-timeout=60000', ...unit]],
 ];

@@ -2,6 +2,7 @@
 // nothing: until the authority's welcome is verified every channel is refused, and afterwards each
 // one needs its own pass. When the link ends, so do the sessions on it.
 
+import { linkAlpn } from '../wire/alpn.ts';
 import type { KeyObject } from 'node:crypto';
 import { SallyportError, toProblem } from '../core/errors.ts';
 import { parseAddress } from '../link/address.ts';
@@ -58,7 +59,7 @@ export async function dialLink(options: LinkOptions, signal: AbortSignal): Promi
   const rooted = await dialByRoot({
     address,
     proxy,
-    alpn: 'sallyport-link',
+    alpn: linkAlpn,
     root,
     trustDomain,
     kind: 'gate',

@@ -17,6 +17,10 @@ export const trust = z.object({
   root: z.string(),
   rootFingerprint: z.string(),
   wireVersions: z.array(z.number().int()),
+  /** Where browsers find it; absent: nowhere. */
+  console: z.string().optional(),
+  /** PEM of the root that browsers have to trust for it; it can sign for no other name. */
+  consoleRoot: z.string().optional(),
 });
 
 export const redeemBody = z.strictObject({ token: z.string().max(512), csr });

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { limits } from '../core/limits.ts';
 import { requestActions, requestStates } from '../core/request.ts';
+import { assertion } from './passkeys.ts';
 import { named, pageQuery, reason, time } from './problem.ts';
 
 export const requestBody = z.strictObject({
@@ -61,6 +62,13 @@ export const requestQuery = pageQuery.extend({
   open: z.enum(['true', 'false']).optional(),
 });
 
-/** A statement of purpose `approval`, signed by the key of the caller's sign-in. */
-export const approveBody = z.strictObject({ statement: z.string().min(1).max(4_096) });
+/**
+ * A statement of purpose `approval`, signed by the key of the caller's sign-in; in a browser his passkey's assertion,
+ * whose challenge is `digest`.
+ */
+export const approveBody = z.union([
+  z.strictObject({ statement: z.string().min(1).max(4_096) }),
+  z.strictObject({ assertion }),
+]);
+export type ApproveBody = z.infer<typeof approveBody>;
 export const denyBody = z.strictObject({ reason: reason.optional() });

@@ -8,6 +8,7 @@ import { accessRoutes } from './access-routes.ts';
 import * as audit from './audit.ts';
 import * as enrollments from './enrollments.ts';
 import * as nouns from './nouns.ts';
+import { passkeyRoutes } from './passkey-routes.ts';
 import * as policy from './policy.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
 import { byId, devices, operators, type Route } from './route.ts';
@@ -16,6 +17,7 @@ import * as sessions from './sessions.ts';
 
 export const routes = {
   ...accessRoutes,
+  ...passkeyRoutes,
 
   health: {
     method: 'GET',
@@ -80,6 +82,7 @@ export const routes = {
     summary: 'Who this certificate is',
     who: operators,
     role: 'any',
+    browser: 'too',
     response: enrollments.whoami,
   },
   signInRenew: {
@@ -125,6 +128,7 @@ export const routes = {
     summary: 'Sessions: all for administrators, own ones otherwise',
     who: operators,
     role: 'any',
+    browser: 'too',
     query: sessions.sessionQuery,
     response: pageOf(sessions.sessionView),
   },
@@ -134,6 +138,7 @@ export const routes = {
     summary: 'One session',
     who: operators,
     role: 'any',
+    browser: 'too',
     params: byId,
     response: sessions.sessionView,
   },
@@ -143,6 +148,7 @@ export const routes = {
     summary: 'End a session: an administrator, or the one who opened it',
     who: operators,
     role: 'any',
+    browser: 'too',
     params: byId,
     body: sessions.endSessionBody,
     response: sessions.sessionView,
@@ -154,6 +160,7 @@ export const routes = {
     summary: 'Devices the caller may discover',
     who: operators,
     role: 'any',
+    browser: 'too',
     query: nouns.deviceQuery,
     response: pageOf(nouns.deviceView),
   },
@@ -323,6 +330,7 @@ export const routes = {
     summary: 'Standing locks',
     who: operators,
     role: 'auditor',
+    browser: 'too',
     query: pageQuery,
     response: pageOf(nouns.lockView),
   },
@@ -332,6 +340,7 @@ export const routes = {
     summary: 'Place a lock; what it matches is cut',
     who: operators,
     role: 'administrator',
+    browser: 'too',
     body: nouns.lockBody,
     response: nouns.locked,
   },
@@ -341,6 +350,7 @@ export const routes = {
     summary: 'Lift a lock',
     who: operators,
     role: 'administrator',
+    browser: 'too',
     params: byId,
     response: done,
   },

@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import type { BrokerConfig } from '../core/broker-config.ts';
+import type { BrokerConfig, ConsoleConfig } from '../core/broker-config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { EventDraft } from '../core/event.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -12,7 +12,8 @@ import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
 import { listenApi } from './api/listen.ts';
 import { buildApi } from './api/server.ts';
-import type { AuthorityContext } from './context.ts';
+import { ConsolePages } from './console/pages.ts';
+import type { AuthorityContext, ConsoleFacts } from './context.ts';
 import { createFirstInvite } from './enroll/first-invite.ts';
 import { serveControl } from './gates/control-server.ts';
 import { GateBook } from './gates/gate-book.ts';
@@ -37,13 +38,15 @@ import { StoreUnavailable } from './store/store.ts';
 
 export interface AuthorityOptions {
   readonly dataDir: string;
-  /** Of the unix sockets that the gate uses: control.sock, api.sock, api-mtls.sock. */
+  /** Of the unix sockets that the gate uses: control.sock, api.sock, api-mtls.sock, web.sock. */
   readonly runDir: string;
   /** The gate is another user, of the group that `runDir` gives its files; default: this same user. */
   readonly isGateApart?: boolean;
   /** Of local.sock, always this user's alone; default `runDir`. */
   readonly localDir?: string;
   readonly config: BrokerConfig;
+  /** Where the console's files were built. */
+  readonly consoleDir?: string;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,6 +78,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       trustDomain: config.trustDomain,
       env: config.env,
     };
+    let consoleRoot: string | undefined;
     let pki: Authorities = await loadOrCreateAuthorityKeys(keyOptions);
 
     const store = await openSqliteStore({
@@ -96,6 +100,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       address: config.address,
       also: config.also,
       stateEpoch: await readStateEpoch(store),
+      ...(config.console === undefined ? {} : { console: consoleFacts(config.console) }),
     };
     const ctx: AuthorityContext = {
       store,
@@ -105,6 +110,9 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       policy,
       get pki() {
         return pki;
+      },
+      get consoleRoot() {
+        return consoleRoot;
       },
       locks: new LockBook(clock),
       windows: new WindowBook(clock),
@@ -122,7 +130,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     closers.push(startLeases(ctx));
     for (const sweep of [receiptSweep, requestSweep, assertionSweep]) closers.push(startSweep(ctx, sweep));
 
-    const api = await buildApi(ctx);
+    const pages = options.consoleDir === undefined ? undefined : await ConsolePages.load(options.consoleDir);
+    const api = await buildApi(ctx, pages === undefined ? {} : { pages });
     closers.push(async () => await api.close());
     const socketMode = options.isGateApart === true ? 0o660 : 0o600;
     const listener = await listenApi(api, { runDir: options.runDir, socketMode, ctx });
@@ -137,6 +146,11 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
         pki = await loadOrCreateAuthorityKeys(keyOptions);
       },
       onIdentity: (identity) => listener.setIdentity(identity),
+      onConsoleIdentity: (identity) => {
+        consoleRoot = identity.root;
+        listener.setConsoleIdentity(identity);
+      },
+      ...(config.console === undefined ? {} : { console: config.console }),
     });
     closers.push(() => keys.stop());
     const invite = await createFirstInvite(ctx);
@@ -166,6 +180,10 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await close();
     throw inWords(error);
   }
+}
+
+function consoleFacts({ host, port }: ConsoleConfig): ConsoleFacts {
+  return { host, origin: `https://${host}${port === 443 ? '' : `:${port}`}` };
 }
 
 /** Whoever starts a broker may read what is wrong with its disk; the api says less. */

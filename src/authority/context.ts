@@ -4,6 +4,7 @@
 import type { DeviceId, IdentityId, SessionId } from '../core/ids.ts';
 import type { Identity } from '../core/identity.ts';
 import type { PeerKind } from '../core/identity.ts';
+import type { SignIn } from '../core/sign-in.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
@@ -22,6 +23,8 @@ export interface AuthorityContext {
   readonly log: Log;
   readonly policy: PolicyPoint;
   readonly pki: Authorities;
+  /** PEM of what browsers have to be told to trust; absent where the owner brought a certificate of his own. */
+  readonly consoleRoot?: string | undefined;
   /** Standing locks, in memory, read at every decision. */
   readonly locks: LockBook;
   /** Maintenance windows, in memory, read at every decision. */
@@ -41,16 +44,28 @@ export interface BrokerFacts {
   /** host:port of where it may be found too. */
   readonly also: readonly string[];
   readonly stateEpoch: number;
+  /** Absent: browsers find nothing here. */
+  readonly console?: ConsoleFacts;
+}
+
+/** Where the console is, exactly as browsers name it. */
+export interface ConsoleFacts {
+  /** A DNS name: the relying party of passkeys (WebAuthn, "RP ID"). */
+  readonly host: string;
+  /** "https://host[:port]". */
+  readonly origin: string;
 }
 
 /** Who is calling an api route: proved by the client certificate, looked up in the store, not locked. */
 export interface Caller {
   readonly kind: PeerKind;
   readonly id: IdentityId | DeviceId;
-  /** SPKI thumbprint of the certificate's key. */
+  /** SPKI thumbprint of the certificate's key. In a browser there is none: no thumbprint is equal to it. */
   readonly spki: string;
   readonly serial: string;
   readonly notAfter: number;
+  /** In a browser. */
+  readonly signIn?: SignIn;
   /** People, machines and AI agents; absent for devices. */
   readonly identity?: Identity;
   readonly sourceIp: string;

@@ -1,6 +1,8 @@
-// The authority's own TLS identity, its issuing CA and keyset, renewed in time while it runs.
+// The authority's own TLS identity and the console's, its issuing CA and keyset, renewed in time while it runs.
 
+import type { ConsoleConfig } from '../core/broker-config.ts';
 import type { AuthorityContext } from './context.ts';
+import { consoleIdentity, type ConsoleIdentity } from './pki/console-identity.ts';
 import { renewServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
 
 export interface KeyRoutine {
@@ -9,6 +11,8 @@ export interface KeyRoutine {
   /** Renews CA and keyset where due; changes nothing otherwise. */
   readonly renewKeys: () => Promise<void>;
   readonly onIdentity: (identity: ServerIdentity) => void;
+  readonly console?: ConsoleConfig;
+  readonly onConsoleIdentity: (identity: ConsoleIdentity) => void;
 }
 
 /** A timer holds at most 2^31 ms, and a clock that jumped is noticed within the hour. */
@@ -24,6 +28,7 @@ export interface KeyWatch {
 export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine): Promise<KeyWatch> {
   let current = await identity(ctx, routine);
   routine.onIdentity(current);
+  await followConsole();
   let timer = ctx.clock.setTimer(lookEveryMs, look);
 
   function look(): void {
@@ -36,6 +41,12 @@ export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine):
     await routine.renewKeys();
     for (const warning of ctx.pki.warnings) ctx.log.warn({}, warning);
     if (ctx.clock.now() >= current.renewAt) await follow();
+    await followConsole();
+  }
+  /** Each time: whoever renews the files does not tell us. */
+  async function followConsole(): Promise<void> {
+    const { console: config, dir } = routine;
+    if (config !== undefined) routine.onConsoleIdentity(await consoleIdentity({ ...ctx, config, dir }));
   }
   async function follow(): Promise<void> {
     current = await identity(ctx, routine);

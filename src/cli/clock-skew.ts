@@ -2,6 +2,7 @@
 // certificate's dates: a clock that is a day off is exactly what makes those fail, and what the answer
 // says is used for nothing but words.
 
+import { publicAlpn } from '../wire/alpn.ts';
 import { SallyportError } from '../core/errors.ts';
 import { dialBroker } from '../link/dial.ts';
 import { getOnce, skewOf } from '../link/get-once.ts';
@@ -15,7 +16,7 @@ export async function measureSkew(profile: Profile, timeoutMs: number): Promise<
   const socket = await dialBroker({
     address,
     proxy,
-    alpn: 'http/1.1',
+    alpn: publicAlpn,
     tls: { rejectUnauthorized: false },
     timeoutMs,
   });

@@ -15,6 +15,7 @@ test('a name alone is a whole configuration', () => {
     also: [],
     trustDomain: 'gate.example.com',
     env: 'prod',
+    console: { host: 'gate.example.com', port: 7443 },
     drainMs: 10_000,
   });
 });
@@ -33,6 +34,9 @@ test('each value of a wrong form is refused by its key', () => {
     ['env', 'a b'],
     ['drain', 'soon'],
     ['trustDomain', 'a:b'],
+    ['console', '192.0.2.1'],
+    ['console', 'Gate.example.com'],
+    ['consoleKey', '/etc/key.pem'],
   ] as const) {
     assert.match(faultOf({ name: 'gate', [key]: value }), new RegExp(`"${key}"`));
   }
@@ -41,6 +45,28 @@ test('each value of a wrong form is refused by its key', () => {
 test('a broker named by its address gets a trust domain that is a name', () => {
   const config = parseBrokerConfig({ name: '10.0.0.1' });
   assert.equal(typeof config === 'string' ? config : config.trustDomain, 'sallyport.internal');
+});
+
+test('the console is where the broker is, unless that is an address, it is off, or said otherwise', () => {
+  const consoleOf = (text: Record<string, string>) => {
+    const config = parseBrokerConfig({ name: 'gate.example.com', ...text });
+    return typeof config === 'string' ? config : config.console;
+  };
+  assert.equal(consoleOf({ name: '10.0.0.1' }), undefined);
+  assert.equal(consoleOf({ name: '::1' }), undefined);
+  assert.equal(consoleOf({ console: 'off' }), undefined);
+  assert.deepEqual(consoleOf({ console: 'access.example.com:443' }), {
+    host: 'access.example.com',
+    port: 443,
+  });
+  assert.deepEqual(consoleOf({ console: 'access.example.com' }), { host: 'access.example.com', port: 7443 });
+  const files = { consoleCertificate: '/etc/chain.pem', consoleKey: '/etc/key.pem' };
+  assert.deepEqual(consoleOf(files), {
+    host: 'gate.example.com',
+    port: 7443,
+    files: { certificate: '/etc/chain.pem', key: '/etc/key.pem' },
+  });
+  assert.match(faultOf({ name: 'a', ...files, console: 'off' }), /needs a console/);
 });
 
 test('host and port are read in every form and written back', () => {

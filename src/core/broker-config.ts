@@ -16,13 +16,34 @@ export interface BrokerConfig {
   readonly also: readonly string[];
   readonly trustDomain: string;
   readonly env: string;
+  /** Absent: there is no console, and passkeys do not work. */
+  readonly console?: ConsoleConfig;
   /** How long a stopping broker lets live sessions finish, before it ends them. */
   readonly drainMs: number;
 }
 
+export interface ConsoleConfig {
+  /** DNS name, and the port as browsers reach it. */
+  readonly host: string;
+  readonly port: number;
+  /** Files with a certificate that browsers trust, and its key; absent: the console's own root signs one. */
+  readonly files?: { readonly certificate: string; readonly key: string };
+}
+
 export const defaultListen = '0.0.0.0:7443';
 
-const keys = ['name', 'listen', 'address', 'also', 'trustDomain', 'env', 'drain'] as const;
+const keys = [
+  'name',
+  'listen',
+  'address',
+  'also',
+  'trustDomain',
+  'env',
+  'drain',
+  'console',
+  'consoleCertificate',
+  'consoleKey',
+] as const;
 
 /** The configuration, or a sentence that says which key is wrong and how it should be. */
 export function parseBrokerConfig(value: unknown): BrokerConfig | string {
@@ -52,6 +73,8 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
   if (!isName(env)) return '"env" must be a name in lower case, like prod';
   const drainMs = parseDuration(text.drain ?? '10s');
   if (drainMs === undefined) return '"drain" must be a duration, like 10s';
+  const console = consoleOf(text, address);
+  if (typeof console === 'string') return console;
   return {
     name: text.name,
     listen,
@@ -59,8 +82,34 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
     also: otherPlaces.map(formatHostPort),
     trustDomain,
     env,
+    ...(console === undefined ? {} : { console }),
     drainMs,
   };
+}
+
+/** By default it is where people reach the broker; browsers know no passkeys of an address (WebAuthn, RP ID). */
+function consoleOf(
+  text: Readonly<Partial<Record<(typeof keys)[number], string>>>,
+  address: { readonly host: string; readonly port: number },
+): ConsoleConfig | string | undefined {
+  const { console = isAddress(address.host) ? 'off' : formatHostPort(address) } = text;
+  const { consoleCertificate: certificate, consoleKey: key } = text;
+  if ((certificate === undefined) !== (key === undefined))
+    return '"consoleCertificate" and "consoleKey" name two files and go together';
+  if (console === 'off') {
+    return certificate === undefined ? undefined : '"consoleCertificate" needs a console, and there is none';
+  }
+  const place = parseHostPort(console.includes(':') ? console : `${console}:${address.port}`);
+  if (place === undefined || isAddress(place.host))
+    return '"console" must be off, or a DNS name with or without a port, like gate.example.com:7443';
+  return {
+    ...place,
+    ...(certificate === undefined || key === undefined ? {} : { files: { certificate, key } }),
+  };
+}
+
+function isAddress(host: string): boolean {
+  return /^[0-9.]+$/.test(host) || host.includes(':');
 }
 
 /** "host:port", "[::1]:port" or ":port" (all addresses). Port 0 = any free one. */
@@ -90,5 +139,5 @@ function isHost(text: string): boolean {
 
 /** An IP address is no trust domain (SPIFFE-ID section 2.1 allows names only in our reading). */
 function defaultTrustDomain(name: string): string {
-  return /^[0-9.]+$/.test(name) || name.includes(':') ? 'sallyport.internal' : name;
+  return isAddress(name) ? 'sallyport.internal' : name;
 }

@@ -47,6 +47,8 @@ export const errorCodes = {
   conflict: { status: 409, exit: 1 },
   /** A token: unknown, used or expired, deliberately one code. */
   token_refused: { status: 403, exit: 77 },
+  /** The connection was for another name. */
+  misdirected: { status: 421, exit: 1 },
   rate_limited: { status: 429, exit: 1 },
   too_large: { status: 413, exit: 2 },
   /** Policy text that does not parse, type-check, or asks for what this version cannot enforce. */

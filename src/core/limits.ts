@@ -196,6 +196,7 @@ export const limits = {
   /** machine, ai_agent. */
   machineCertificateLifeMs: 15 * 60_000,
   gateCertificateLifeMs: 24 * 60 * 60_000,
+  consoleCertificateLifeMs: 60 * 24 * 60 * 60_000,
   authorityCertificateLifeMs: 7 * 24 * 60 * 60_000,
   issuingCaLifeMs: 365 * 24 * 60 * 60_000,
   rootCaLifeMs: 20 * 365 * 24 * 60 * 60_000,
@@ -276,6 +277,24 @@ export const limits = {
   /** That one policy may ask for. */
   approversMax: 3,
   requestSweepMs: 60_000,
+
+  /** A browser's sign-in: as long as a working day, and left alone for this long at most. */
+  signInLifeMs: 12 * 60 * 60_000,
+  signInIdleMs: 60 * 60_000,
+  signInsPerIdentityMax: 20,
+  passkeysPerIdentityMax: 20,
+  /** A credential id is up to 1,023 bytes (WebAuthn Level 3, section 4). */
+  passkeyIdMaxLength: 1_364,
+  webauthnFieldMaxLength: 16_384,
+  /** From the question to the authenticator's answer. */
+  challengeLifeMs: 5 * 60_000,
+  challengesMax: 10_000,
+  passkeyAttemptsPerAddressPerMinute: 30,
+  /** Codes that commands show to be let in by a browser. */
+  codeLifeMs: 10 * 60_000,
+  codesMax: 1_000,
+  codesPerAddressPerMinute: 10,
+  codeLooksPerIdentityPerMinute: 20,
 
   windowsMax: 500,
   windowLongestMs: 7 * 24 * 60 * 60_000,

@@ -55,13 +55,19 @@ export const requestActions = [
 ] as const satisfies readonly Action[];
 export type RequestAction = (typeof requestActions)[number];
 
-/** One person's yes: a statement of purpose `approval`, signed by the key of his sign-in. */
-export interface Approval {
+/** What shows that somebody said yes to exactly this. */
+export type ApprovalProof =
+  /** A statement of purpose `approval`, signed by the key of his sign-in. */
+  | { readonly statement: string }
+  /** His passkey's assertion, its challenge being the hash of the content; JSON of what verifies it. */
+  | { readonly assertion: string };
+
+/** One person's yes. */
+export type Approval = ApprovalProof & {
   readonly by: IdentityId;
   /** Unix ms. */
   readonly at: number;
-  readonly statement: string;
-}
+};
 
 export interface AccessRequest {
   readonly id: RequestId;

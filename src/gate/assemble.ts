@@ -14,7 +14,8 @@ import { openFrontDoor, type FrontDoor, type Guest } from './front-door.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import { Links } from './links.ts';
 import { passThrough } from './pass-through.ts';
-import { channelAlpn, linkAlpn, type Route } from './route.ts';
+import { channelAlpn, linkAlpn } from '../wire/alpn.ts';
+import type { Route } from './route.ts';
 import { Sessions } from './sessions.ts';
 import { TlsEnd, type Arrival, type GateIdentity } from './tls.ts';
 
@@ -25,6 +26,7 @@ export interface GateOptions {
   readonly controlSocket: string;
   readonly apiSocket: string;
   readonly apiMtlsSocket: string;
+  readonly webSocket: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly gateName: string;
   /** Of this program. */
@@ -188,9 +190,14 @@ class RunningGate implements Gate {
       case 'apiMtls':
         return void this.#passThrough(guest, this.#options.apiMtlsSocket, () => guest.place.release());
       case 'api':
+      case 'web':
         // The authority has a deadline for each of these; a device that measures its NAT wants silence.
         guest.socket.setKeepAlive(false);
-        return void this.#passThrough(guest, this.#options.apiSocket, () => undefined);
+        return void this.#passThrough(
+          guest,
+          route === 'api' ? this.#options.apiSocket : this.#options.webSocket,
+          () => undefined,
+        );
     }
   }
 

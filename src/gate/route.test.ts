@@ -12,9 +12,10 @@ void test('the first name of the table that was offered wins, wherever it stands
     [['h2', 'sallyport-channel', 'sallyport-link'], 'link'],
     [['sallyport-api', 'sallyport-channel'], 'channel'],
     [['http/1.1', 'sallyport-api'], 'apiMtls'],
-    [['h2', 'http/1.1'], 'api'],
-    [['http/1.1'], 'api'],
-    [[], 'api'],
+    [['h2', 'sallyport-public'], 'api'],
+    [['h2', 'http/1.1'], 'web'],
+    [['http/1.1'], 'web'],
+    [[], 'web'],
     [['ssh'], undefined],
     [['SALLYPORT-LINK'], undefined],
     [['sallyport-link2', 'acme-tls/1'], undefined],
@@ -22,14 +23,15 @@ void test('the first name of the table that was offered wins, wherever it stands
   for (const [alpn, route] of cases) assert.equal(routeOf({ alpn }, hosts), route, alpn.join());
 });
 
-void test('a foreign server name is not passed to the api, and no name is', () => {
-  assert.equal(routeOf({ alpn: ['h2'], sni: 'broker.example' }, hosts), 'api');
+void test('a foreign server name is not passed on, and no name is', () => {
+  assert.equal(routeOf({ alpn: ['h2'], sni: 'broker.example' }, hosts), 'web');
   assert.equal(routeOf({ alpn: ['h2'], sni: 'other.example' }, hosts), undefined);
-  assert.equal(routeOf({ alpn: ['h2'] }, hosts), 'api');
-  assert.equal(routeOf({ alpn: ['h2'], sni: 'other.example' }, []), 'api');
+  assert.equal(routeOf({ alpn: ['h2'] }, hosts), 'web');
+  assert.equal(routeOf({ alpn: ['h2'], sni: 'other.example' }, []), 'web');
 });
 
-void test('links and channels go by ALPN alone: devices know the broker by many names', () => {
+void test('our own programs go by ALPN alone: devices know the broker by many names', () => {
   assert.equal(routeOf({ alpn: ['sallyport-link'], sni: 'other.example' }, hosts), 'link');
   assert.equal(routeOf({ alpn: ['sallyport-api'], sni: 'other.example' }, hosts), 'apiMtls');
+  assert.equal(routeOf({ alpn: ['sallyport-public'], sni: 'other.example' }, hosts), 'api');
 });

@@ -1,11 +1,12 @@
 // Where a connection goes, from the names in its ClientHello (docs/protocol.md, "One port"). Pure.
 
-/** `api` asks no client certificate and is answered by the authority, as is `apiMtls`, which does. */
-export type Route = 'link' | 'channel' | 'apiMtls' | 'api';
+import { apiAlpn, channelAlpn, linkAlpn, publicAlpn } from '../wire/alpn.ts';
 
-export const linkAlpn = 'sallyport-link';
-export const channelAlpn = 'sallyport-channel';
-export const apiAlpn = 'sallyport-api';
+/**
+ * The authority answers the last three: `apiMtls` asks for a client certificate, `api` does not, and `web` is for
+ * browsers and whoever else speaks plain HTTP.
+ */
+export type Route = 'link' | 'channel' | 'apiMtls' | 'api' | 'web';
 
 interface Names {
   readonly sni?: string;
@@ -21,6 +22,7 @@ export function routeOf(names: Names, apiHosts: readonly string[]): Route | unde
   if (alpn.includes(linkAlpn)) return 'link';
   if (alpn.includes(channelAlpn)) return 'channel';
   if (alpn.includes(apiAlpn)) return 'apiMtls';
+  if (alpn.includes(publicAlpn)) return 'api';
   if (alpn.length > 0 && !alpn.includes('http/1.1') && !alpn.includes('h2')) return undefined;
-  return sni === undefined || apiHosts.length === 0 || apiHosts.includes(sni) ? 'api' : undefined;
+  return sni === undefined || apiHosts.length === 0 || apiHosts.includes(sni) ? 'web' : undefined;
 }

@@ -4,6 +4,7 @@
 // words. Nothing but node's own http and tls and small pure files is imported: the start of each command
 // pays for it.
 
+import { apiAlpn, publicAlpn } from '../wire/alpn.ts';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
@@ -87,7 +88,7 @@ async function exchange(options: ApiRequest, payload: Buffer | undefined): Promi
 async function dial(options: ApiRequest, signal: AbortSignal): Promise<TLSSocket> {
   const { address, also, proxy, root, key, cert, trustDomain, trueTime } = options;
   const isAuthenticated = key !== undefined && cert !== undefined;
-  const way = { address, also, proxy, alpn: isAuthenticated ? 'sallyport-api' : 'http/1.1', signal };
+  const way = { address, also, proxy, alpn: isAuthenticated ? apiAlpn : publicAlpn, signal };
   if (trueTime !== undefined) {
     // Loaded by agents only.
     const { dialByRoot } = await import('./dial-by-root.ts');

@@ -2,6 +2,7 @@
 // connect without trusting, take the chain, check it, hang up. Nothing is sent on this connection; the
 // caller connects again with the root pinned. Shared by `agent join` and `login`.
 
+import { publicAlpn } from '../wire/alpn.ts';
 import type { X509Certificate } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import { presentedChain, verifyFirstContact, type ChainFault } from '../wire/chain.ts';
@@ -43,7 +44,7 @@ async function chainOf(options: FirstContactOptions): Promise<readonly X509Certi
   const socket = await dialBroker({
     address,
     proxy,
-    alpn: 'http/1.1',
+    alpn: publicAlpn,
     tls: { rejectUnauthorized: false },
     timeoutMs,
   });

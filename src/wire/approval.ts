@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { canonicalJson, type JsonObject } from '../core/json.ts';
+import { signedText } from '../core/signed-text.ts';
 import { complete, text, type Fields } from './fields.ts';
 import { operatorKey } from './operator-key.ts';
 import { verifyStatement } from './signed.ts';
@@ -23,10 +24,7 @@ export function approvalDigest(content: JsonObject): string {
 
 /** The same of a content that is canonical JSON already. */
 export function textDigest(content: string): string {
-  return createHash('sha256')
-    .update('sallyport/approval/v1\0', 'utf8')
-    .update(content, 'utf8')
-    .digest('base64url');
+  return createHash('sha256').update(signedText('approval', content), 'utf8').digest('base64url');
 }
 
 /** Undefined when it was not signed by the key that it carries, or is not whole. */

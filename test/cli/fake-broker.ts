@@ -88,7 +88,7 @@ export async function startFakeBroker(options: FakeBrokerOptions = {}): Promise<
       socket.unshift(hello);
       const read = readClientHello(hello);
       const isChannel = 'alpn' in read && read.alpn.includes('sallyport-channel');
-      const isPublic = 'alpn' in read && read.alpn.includes('http/1.1');
+      const isPublic = 'alpn' in read && read.alpn.includes('sallyport-public');
       const end = isChannel ? channelEnd : isPublic ? publicEnd : apiEnd;
       end.emit('connection', socket);
     });

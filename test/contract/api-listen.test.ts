@@ -88,7 +88,7 @@ async function secure(socket: Socket, options: ConnectionOptions = {}): Promise<
     socket,
     ca: ctx.pki.rootPem,
     checkServerIdentity: serverKindCheck('authority', trustDomain),
-    ALPNProtocols: ['sallyport-api', 'http/1.1'],
+    ALPNProtocols: ['sallyport-api', 'sallyport-public'],
     ...options,
   });
   await once(tls, 'secureConnect');
@@ -150,7 +150,7 @@ test('L20 the sockets are private to this user', async () => {
 test('a stranger redeems a token at the public door, and is then known at the other', async () => {
   const key = generateP256().privateKey;
   const body = { token: (await createFirstInvite(ctx)) ?? '', csr: await createCsr(key) };
-  const tls = await secure(await raw('api.sock'), { ALPNProtocols: ['http/1.1'] });
+  const tls = await secure(await raw('api.sock'), { ALPNProtocols: ['sallyport-public'] });
   assert.equal(tls.getProtocol(), 'TLSv1.3');
   const reply = await ask(tls, '/v1/enrollments/redeem', body);
   assert.equal(reply.status, 200, JSON.stringify(reply.body));
@@ -167,7 +167,7 @@ test('many connections at once keep their addresses apart', async () => {
   await Promise.all(
     addresses.map(async (address) => {
       const tls = await secure(await raw('api.sock', `PROXY TCP4 ${address} 127.0.0.1 5000 7443\r\n`), {
-        ALPNProtocols: ['http/1.1'],
+        ALPNProtocols: ['sallyport-public'],
       });
       const reply = await ask(tls, `/v1/devices/${address}`);
       assert.equal(reply.body['code'], 'unauthenticated');
@@ -179,7 +179,7 @@ test('many connections at once keep their addresses apart', async () => {
 });
 
 test('the public door never asks for a certificate, and one that is shown there counts for nothing', async () => {
-  const tls = await secure(await raw('api.sock'), { ...me, ALPNProtocols: ['http/1.1'] });
+  const tls = await secure(await raw('api.sock'), { ...me, ALPNProtocols: ['sallyport-public'] });
   // What a client learns of the server's wishes for a certificate: none here, some at the other door.
   assert.deepEqual(tls.getSharedSigalgs(), []);
   const asked = await secure(await raw('api-mtls.sock'), me);
@@ -240,7 +240,7 @@ test('a PROXY line and a hello cut anywhere are put together again', async () =>
   const socket = await raw('api.sock', '');
   for (const character of line.slice(0, -1)) socket.write(character);
   await new Promise<void>((resolve) => void socket.write('\n', () => resolve()));
-  const tls = await secure(socket, { ALPNProtocols: ['http/1.1'] });
+  const tls = await secure(socket, { ALPNProtocols: ['sallyport-public'] });
   assert.equal((await ask(tls, '/v1/health')).body['status'], 'ok');
 });
 
@@ -365,7 +365,7 @@ test('closing ends idle connections at once, and those that wait for a late answ
   await assert.rejects(async () => await raw('api-mtls.sock'));
 });
 
-const publicDoor: ConnectionOptions = { ALPNProtocols: ['http/1.1'] };
+const publicDoor: ConnectionOptions = { ALPNProtocols: ['sallyport-public'] };
 
 /** Waits for something at the other end of a socket; the test's own time limit bounds it. */
 async function until(isSo: () => boolean): Promise<void> {

@@ -25,7 +25,7 @@ after(() => broker.close());
 
 async function startBroker(own: TestCa): Promise<Server> {
   const { key, cert } = await own.leaf('authority', 'authority');
-  const server = createTlsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['sallyport-public'] }, (socket) => {
     socket.on('error', () => socket.destroy());
     socket.once('data', (question: Buffer) => {
       if (!question.toString().startsWith('GET ')) return void socket.end(question);
@@ -44,7 +44,7 @@ function addressOf(server: Server): string {
 function toBroker(more: Partial<DialOptions> = {}): DialOptions {
   return {
     address: addressOf(broker),
-    alpn: 'http/1.1',
+    alpn: 'sallyport-public',
     tls: { ca: ca.root, checkServerIdentity: serverKindCheck('authority', ca.trustDomain) },
     ...more,
   };

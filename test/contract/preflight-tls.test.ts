@@ -86,7 +86,10 @@ test('L4 the wrong part of a broker at a door is no broker there', async () => {
   const verdict = judge(shown(await chainOf(pki, 'authority')), { known });
   assert.equal(verdict.ok, false);
   assert.match(verdict.detail, /answers as "spiffe:.*\/authority\/.*", which is no gate/);
-  assert.equal(judge(shown(await chainOf(pki, 'authority'), 'http/1.1'), { door: apiDoor, known }).ok, true);
+  assert.equal(
+    judge(shown(await chainOf(pki, 'authority'), 'sallyport-public'), { door: apiDoor, known }).ok,
+    true,
+  );
 });
 
 test('dates that only a wrong clock makes bad are left to the check of the clock', async () => {

@@ -165,7 +165,7 @@ export async function startAgentWorld(options: WorldOptions = {}): Promise<Agent
       ...common,
       ...apiLeaf,
       cert: apiLeaf.cert + ca.root,
-      ALPNProtocols: ['sallyport-api', 'http/1.1'],
+      ALPNProtocols: ['sallyport-api', 'sallyport-public'],
       rejectUnauthorized: false,
     },
     (socket) => void api.emit('connection', socket),

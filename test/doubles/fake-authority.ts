@@ -32,9 +32,10 @@ export class FakeAuthority {
   readonly told: Told[] = [];
   /** False: what comes is answered and forgotten, for tests that count memory. */
   remembers = true;
-  /** Connections that reached the two api sockets. */
+  /** Connections that reached the sockets of the api and of browsers. */
   readonly api: Socket[] = [];
   readonly apiMtls: Socket[] = [];
+  readonly web: Socket[] = [];
   onApi: (socket: Socket) => void = () => undefined;
   onTold: (told: Told) => void = () => undefined;
   readonly #ca: TestCa;
@@ -69,6 +70,7 @@ export class FakeAuthority {
     await authority.listen();
     for (const [name, list] of [
       ['api.sock', authority.api],
+      ['web.sock', authority.web],
       ['api-mtls.sock', authority.apiMtls],
     ] as const) {
       const server = createNetServer({ allowHalfOpen: true }, (socket) => {
@@ -89,6 +91,7 @@ export class FakeAuthority {
       controlSocket: join(this.folder, 'control.sock'),
       apiSocket: join(this.folder, 'api.sock'),
       apiMtlsSocket: join(this.folder, 'api-mtls.sock'),
+      webSocket: join(this.folder, 'web.sock'),
     };
   }
 

@@ -9,7 +9,8 @@ import { Channels } from '../../src/gate/channels.ts';
 import { openFrontDoor, type FrontDoor, type Guest } from '../../src/gate/front-door.ts';
 import { Links, type LiveLink } from '../../src/gate/links.ts';
 import { passThrough } from '../../src/gate/pass-through.ts';
-import { channelAlpn, linkAlpn, type Route } from '../../src/gate/route.ts';
+import type { Route } from '../../src/gate/route.ts';
+import { channelAlpn, linkAlpn } from '../../src/wire/alpn.ts';
 import { Sessions } from '../../src/gate/sessions.ts';
 import { TlsEnd, type GateIdentity } from '../../src/gate/tls.ts';
 import { readProblem } from '../../src/link/client-session.ts';
@@ -32,6 +33,8 @@ export interface Demand {
   readonly params: string;
   readonly kind?: string;
 }
+
+const socketNames = { api: 'api.sock', apiMtls: 'api-mtls.sock', web: 'web.sock' } as const;
 
 export class HostileGate {
   readonly seen: Seen[] = [];
@@ -181,8 +184,8 @@ export class HostileGate {
   }
 
   #receive(route: Route, { socket, hello, remoteAddress, place }: Guest): void {
-    if (route === 'api' || route === 'apiMtls') {
-      const path = `${this.#runDir}/${route === 'api' ? 'api.sock' : 'api-mtls.sock'}`;
+    if (route !== 'link' && route !== 'channel') {
+      const path = `${this.#runDir}/${socketNames[route]}`;
       const { tlsHandshakeTimeoutMs } = limits;
       const onHandshakeDone = (): void => place.release();
       void passThrough({ socket, hello, path, clock: systemClock, tlsHandshakeTimeoutMs, onHandshakeDone });

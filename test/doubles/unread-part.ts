@@ -47,11 +47,12 @@ async function serve(onConnection: (socket: Socket) => void): Promise<number> {
 process.once('disconnect', () => process.exit(0));
 const [, , role, ...sockets] = process.argv;
 if (role === 'gate') {
-  const [controlSocket = '', apiSocket = '', apiMtlsSocket = ''] = sockets;
+  const [controlSocket = '', apiSocket = '', apiMtlsSocket = '', webSocket = ''] = sockets;
   const gate = await runGate({
     controlSocket,
     apiSocket,
     apiMtlsSocket,
+    webSocket,
     listen: { host: '127.0.0.1', port: 0 },
     gateName: 'gate-1',
     version: '0.1.0',

@@ -28,7 +28,7 @@ test('the document is OpenAPI 3.1 and lists every route with its operation id', 
   );
   const expected = Object.entries(routes).map(
     ([name, { method, path }]: [string, Route]) =>
-      `${name} ${method.toLowerCase()} ${path.replace(':id', '{id}')}`,
+      `${name} ${method.toLowerCase()} ${path.replace(/:([a-z]+)/, '{$1}')}`,
   );
   assert.deepEqual(listed.sort(), expected.sort());
   const open = reply.body.paths['/v1/sessions']?.['post'];

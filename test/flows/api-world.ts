@@ -50,6 +50,7 @@ export interface ApiWorld extends World {
 
 const peerHeader = 'x-test-peer';
 const addressHeader = 'x-test-address';
+const browserHeader = 'x-test-browser';
 
 export async function makeApiWorld(
   policy?: string | null,
@@ -66,6 +67,7 @@ export async function makeApiWorld(
   const certificates = new Map<string, X509Certificate>();
   const connectionOf = (request: IncomingMessage): Connection => ({
     certificate: certificates.get(String(request.headers[peerHeader])),
+    isBrowsers: request.headers[browserHeader] !== undefined,
     sourceIp: String(request.headers[addressHeader]),
   });
   const api = await buildApi(ctx, { connectionOf, ...options });

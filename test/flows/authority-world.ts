@@ -76,6 +76,7 @@ export async function makeWorld(policyText: string | null = operatorsPolicy): Pr
       address: 'gate.example.com:7443',
       also: [],
       stateEpoch: 1,
+      console: { host: 'gate.example.com', origin: 'https://gate.example.com:7443' },
     },
   };
   ctx.gates.connect(gateName, (order) => orders.push(order) > 0);

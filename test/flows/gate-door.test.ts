@@ -154,10 +154,12 @@ function ignoreReset(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ECONNRESET') throw error;
 }
 
+const doors = { 'sallyport-api': 'apiMtls', 'sallyport-public': 'api', 'http/1.1': 'web' } as const;
+
 void test('L2 who leaves in the middle of a TLS handshake gives his place back at once', async (t) => {
   const world = await startGate(t, { bounds: { unauthenticatedConnectionsPerAddressMax: 1 } });
-  for (const alpn of ['sallyport-api', 'http/1.1'] as const) {
-    const inside = alpn === 'http/1.1' ? world.authority.api : world.authority.apiMtls;
+  for (const alpn of ['sallyport-api', 'sallyport-public', 'http/1.1'] as const) {
+    const inside = world.authority[doors[alpn]];
     for (let round = 1; round <= 3; round += 1) {
       const { socket, over } = await raw(world);
       socket.write(clientHelloBytes({ ALPNProtocols: [alpn] }));
@@ -239,10 +241,11 @@ void test('the gate shows its whole chain and a name of kind gate', async (t) =>
 
 void test('the api’s connections arrive raw, behind one PROXY line, with half-close kept', async (t) => {
   const world = await startGate(t);
-  const hellos: readonly [Buffer, 'api' | 'apiMtls'][] = [
+  const hellos: readonly [Buffer, 'api' | 'apiMtls' | 'web'][] = [
     [clientHelloBytes({ ALPNProtocols: ['sallyport-api'] }), 'apiMtls'],
-    [clientHelloBytes({ ALPNProtocols: ['http/1.1'] }), 'api'],
-    [clientHelloBytes({ servername: 'broker.example' }), 'api'],
+    [clientHelloBytes({ ALPNProtocols: ['sallyport-public'] }), 'api'],
+    [clientHelloBytes({ ALPNProtocols: ['http/1.1'] }), 'web'],
+    [clientHelloBytes({ servername: 'broker.example' }), 'web'],
   ];
   for (const [hello, end] of hellos) {
     const before = world.authority[end].length;

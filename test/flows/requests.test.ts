@@ -87,7 +87,7 @@ async function say(
   request: RequestView,
   statement = signed(person, request),
 ): Promise<RequestView> {
-  return await approveRequest(world.ctx, as(person), { id: request.id, statement });
+  return await approveRequest(world.ctx, as(person), { id: request.id, proof: { statement } });
 }
 
 async function state(request: RequestView): Promise<string> {

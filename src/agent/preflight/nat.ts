@@ -2,6 +2,7 @@
 // connections side by side, each silent for a time of its own, which the broker ends by answering. What comes
 // back came through; what does not was forgotten.
 
+import { publicAlpn } from '../../wire/alpn.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { dialBroker } from '../../link/dial.ts';
@@ -40,7 +41,7 @@ async function survives(
   way: { readonly address: string; readonly proxy: OutboundProxy | undefined },
 ): Promise<boolean> {
   // Nothing is said on it that would be worth anything to anybody, so nobody is judged.
-  const socket = await dialBroker({ ...way, alpn: 'http/1.1', tls: { rejectUnauthorized: false } });
+  const socket = await dialBroker({ ...way, alpn: publicAlpn, tls: { rejectUnauthorized: false } });
   const path = `/v1/idle?forMs=${forMs}`;
   const timeoutMs = forMs + limits.preflightStepMs;
   let status: number;

@@ -1,6 +1,7 @@
 // One TLS handshake to look at: what is shown to somebody who asks as an agent would. Trusts nobody and shows
 // no certificate; only the caller knows whether the answer was good enough to go on with the socket.
 
+import { linkAlpn, publicAlpn } from '../../wire/alpn.ts';
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '../../core/errors.ts';
@@ -18,8 +19,8 @@ export interface Door {
 }
 
 /** The gate's end of links, and the authority's end for whoever has no certificate yet. */
-export const linkDoor: Door = { alpn: 'sallyport-link', kind: 'gate' };
-export const apiDoor: Door = { alpn: 'http/1.1', kind: 'authority' };
+export const linkDoor: Door = { alpn: linkAlpn, kind: 'gate' };
+export const apiDoor: Door = { alpn: publicAlpn, kind: 'authority' };
 
 export type Shown =
   | {

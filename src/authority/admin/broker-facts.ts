@@ -20,6 +20,8 @@ export function trustFacts(ctx: AuthorityContext): z.input<typeof trust> {
     root: ctx.pki.rootPem,
     rootFingerprint: ctx.pki.rootFingerprint,
     wireVersions: [...wireVersions],
+    ...(ctx.broker.console === undefined ? {} : { console: ctx.broker.console.origin }),
+    ...(ctx.consoleRoot === undefined ? {} : { consoleRoot: ctx.consoleRoot }),
   };
 }
 

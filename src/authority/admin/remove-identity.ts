@@ -4,6 +4,8 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { AuthorityContext } from '../context.ts';
 import { revokeCredentials } from '../enroll/credentials.ts';
+import { heldBy } from '../passkeys/own-passkeys.ts';
+import { endedSignIns } from '../passkeys/sign-ins.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { reviewApproved } from '../sessions/review-sessions.ts';
 import { withoutAdministrator } from './administrators.ts';
@@ -24,16 +26,29 @@ export async function removeIdentity(
   const stamp = await withoutAdministrator(ctx, identity);
   await leaveOwned(ctx, caller, { identity, ...offboarding });
   const revoked = await revokeCredentials(ctx, { holder: id });
+  const passkeys = await heldBy(ctx, id);
+  const browsers = await endedSignIns(ctx, { identity: id });
 
   await ctx.store.commit({
-    changes: [{ delete: 'identity', id, rev: stored.rev }, ...stamp, ...revoked],
+    changes: [
+      { delete: 'identity', id, rev: stored.rev },
+      ...stamp,
+      ...revoked,
+      ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
+      ...browsers,
+    ],
     events: [
       {
         type: 'identity.removed',
         actor: actor(caller),
         outcome: 'success',
         identity: id,
-        body: { name: identity.name, credentialsRevoked: revoked.length, by: caller.identity.name },
+        body: {
+          name: identity.name,
+          credentialsRevoked: revoked.length,
+          passkeysRemoved: passkeys.length,
+          by: caller.identity.name,
+        },
       },
     ],
   });

@@ -15,13 +15,13 @@ import { credentialIdOf } from '../enroll/credentials.ts';
 import type { Connection } from './connection.ts';
 import type { Refusals } from './refusals.ts';
 
-interface Door {
+export interface Door {
   readonly name: string;
   readonly route: Route;
   readonly connection: Connection;
 }
 
-interface Refusal {
+export interface Refusal {
   readonly type: Extract<EventType, 'auth.failed' | 'api.refused'>;
   readonly code: ErrorCode;
   readonly message: string;
@@ -42,17 +42,22 @@ export async function callerOf(
   if (door.route.who === 'public') return undefined;
   const now = ctx.clock.now();
   const peer = peerOf(door.connection.certificate, { now });
-  const found = typeof peer === 'string' ? unauthenticated(peer) : await lookUp(ctx, door, peer, now);
-  if (!('code' in found)) return found;
-  const { type, code, message, next, why } = found;
-  await refusals.note(
-    { type, actor: actorOf(peer), code, body: { route: door.name, why } },
-    door.connection.sourceIp,
-  );
+  const found = typeof peer === 'string' ? unauthenticated(peer) : await lookUp(ctx, door, peer);
+  return 'code' in found ? await refuse(refusals, door, { refusal: found, actor: actorOf(peer) }) : found;
+}
+
+/** Throws it, after it is on the log. */
+export async function refuse(
+  refusals: Refusals,
+  { name, connection }: Door,
+  { refusal, actor }: { readonly refusal: Refusal; readonly actor: EventActor },
+): Promise<never> {
+  const { type, code, message, next, why } = refusal;
+  await refusals.note({ type, actor, code, body: { route: name, why } }, connection.sourceIp);
   throw new SallyportError(code, message, next === undefined ? {} : { next });
 }
 
-async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer, now: number): Promise<Caller | Refusal> {
+async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer): Promise<Caller | Refusal> {
   const { route } = door;
   if (peer.trustDomain !== ctx.pki.trustDomain || peer.env !== ctx.pki.env) return unauthenticated('foreign');
   if (route.who !== 'public' && !route.who.includes(peer.kind)) {
@@ -83,11 +88,17 @@ async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer, now: number
   const identity =
     identityId === undefined ? undefined : (await ctx.store.get('identity', identityId))?.value;
   if (identity === undefined || identity.kind !== peer.kind) return unauthenticated('unknown_identity');
-  if (identity.expiresAt !== undefined && identity.expiresAt <= now)
+  const refusal = refusalOf(ctx, door, identity) ?? (route.browser === 'only' ? forBrowsers : undefined);
+  return refusal ?? { ...common, id: identity.id, identity };
+}
+
+/** What keeps an identity out of this route, however it showed who it is. */
+export function refusalOf(ctx: AuthorityContext, door: Door, identity: Identity): Refusal | undefined {
+  if (identity.expiresAt !== undefined && identity.expiresAt <= ctx.clock.now())
     return unauthenticated('identity_expired');
   return (
     lockedOut(ctx, door, { identity: identity.id, owner: identity.owner }) ??
-    withoutRole(route, identity) ?? { ...common, id: identity.id, identity }
+    withoutRole(door.route, identity)
   );
 }
 
@@ -144,6 +155,17 @@ function unauthenticated(why: string): Refusal {
   };
 }
 
+/** A certificate that was stolen must not make itself a passkey. */
+const forBrowsers: Refusal = {
+  type: 'api.refused',
+  code: 'forbidden',
+  message: 'this is for browsers that a passkey let in',
+  next: 'open the console in a browser',
+  why: 'not a browser',
+};
+
+const nobody: EventActor = { kind: 'system', id: 'nobody' };
+
 function actorOf(peer: Peer | string): EventActor {
-  return typeof peer === 'string' ? { kind: 'system', id: 'nobody' } : { kind: peer.kind, id: peer.id };
+  return typeof peer === 'string' ? nobody : { kind: peer.kind, id: peer.id };
 }

@@ -24,6 +24,8 @@ export interface Call<N extends RouteName> {
   readonly body: Part<RouteOf<N>, 'body'>;
   /** Where the request comes from, as the gate's front door saw it. */
   readonly sourceIp: string;
+  /** Of this browser's sign-in; undefined ends it. */
+  readonly setCookie: (value: string | undefined) => void;
   /** Aborted when nobody waits for the answer any more; on slow routes only. */
   readonly gone: AbortSignal | undefined;
 }

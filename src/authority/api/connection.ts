@@ -10,6 +10,8 @@ export interface Connection {
   readonly certificate: X509Certificate | undefined;
   /** From the PROXY line that the gate wrote. */
   readonly sourceIp: string;
+  /** It came for the console's host: cookies may count, and only there. */
+  readonly isBrowsers?: boolean;
   /** This answer takes long on purpose: the connection has the time for it, and the client is told at once. */
   readonly allowTime?: (response: ServerResponse) => void;
 }

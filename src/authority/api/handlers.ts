@@ -40,6 +40,10 @@ import type { RedeemDoor } from '../enroll/redeem.ts';
 import { renewDevice } from '../enroll/renew-device.ts';
 import { replaceDevice } from '../enroll/replace-device.ts';
 import { renewSignIn, signOut } from '../enroll/sign-in.ts';
+import type { SignInCodes } from '../passkeys/codes.ts';
+import { addPasskey, beginAddPasskey, listPasskeys, removePasskey } from '../passkeys/own-passkeys.ts';
+import type { LetIn, PasskeyDoor } from '../passkeys/passkey-door.ts';
+import { endSignIn } from '../passkeys/sign-ins.ts';
 import { approveRequest, cancelRequest, denyRequest } from '../requests/decide-request.ts';
 import { fileRequest } from '../requests/file-request.ts';
 import { listRequests, showRequest } from '../requests/list-requests.ts';
@@ -57,6 +61,8 @@ export interface Doors {
   readonly redeem: RedeemDoor;
   readonly recover: RecoverDoor;
   readonly workload: WorkloadDoor;
+  readonly passkey: PasskeyDoor;
+  readonly codes: SignInCodes;
 }
 
 export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
@@ -77,6 +83,27 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
       return { done: true };
     },
 
+    beginSignIn: async () => doors.passkey.beginSignIn(),
+    signIn: async ({ body, sourceIp, setCookie }) =>
+      withCookie(await doors.passkey.signIn(body.assertion, sourceIp), setCookie),
+    beginEnroll: async ({ body, sourceIp }) => await doors.passkey.beginEnroll(body.token, sourceIp),
+    enroll: async ({ body, sourceIp, setCookie }) =>
+      withCookie(await doors.passkey.enroll(body, sourceIp), setCookie),
+    listPasskeys: async ({ caller }) => await listPasskeys(ctx, caller),
+    beginAddPasskey: async ({ caller }) => await beginAddPasskey(ctx, caller, doors.passkey.challenges),
+    addPasskey: async ({ caller, body }) =>
+      await addPasskey(ctx, caller, { ...body, challenges: doors.passkey.challenges }),
+    removePasskey: async ({ caller, params }) => await removePasskey(ctx, caller, params.id),
+    endSignIn: async ({ caller, setCookie }) => {
+      setCookie(undefined);
+      return await endSignIn(ctx, caller);
+    },
+    makeCode: async ({ body, sourceIp }) => await doors.codes.make(body, sourceIp),
+    pollCode: async ({ body, sourceIp }) => await doors.codes.poll(body.secret, sourceIp),
+    showCode: async ({ caller, params }) => doors.codes.show(caller, params.code),
+    confirmCode: async ({ caller, params, body }) =>
+      await doors.codes.confirm(caller, { code: params.code, assertion: body.assertion }),
+
     workloadSignIn: async ({ body, sourceIp }) => await doors.workload.signIn({ ...body, sourceIp }),
     addMachine: async ({ caller, body }) => await addMachine(ctx, caller, body),
 
@@ -94,7 +121,7 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     listRequests: async ({ caller, query }) => await listRequests(ctx, caller, query),
     showRequest: async ({ caller, params }) => await showRequest(ctx, caller, params.id),
     approveRequest: async ({ caller, params, body }) =>
-      await approveRequest(ctx, caller, { id: params.id, statement: body.statement }),
+      await approveRequest(ctx, caller, { id: params.id, proof: body }),
     denyRequest: async ({ caller, params, body }) =>
       await denyRequest(ctx, caller, { id: params.id, reason: body.reason }),
     cancelRequest: async ({ caller, params }) => await cancelRequest(ctx, caller, params.id),
@@ -149,4 +176,9 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     listLeaves: async ({ query }) => await listLeaves(ctx, query),
     logHead: async () => await logHead(ctx),
   };
+}
+
+function withCookie({ answer, cookie }: LetIn, setCookie: (value: string) => void): LetIn['answer'] {
+  setCookie(cookie);
+  return answer;
 }

@@ -12,10 +12,16 @@ import { routes, type RouteName } from '../../api/routes.ts';
 import { SallyportError, toProblem } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import type { ConsolePages } from '../console/pages.ts';
 import { RecoverDoor } from '../enroll/recover-device.ts';
 import { IssuerKeys } from '../workload/issuer-keys.ts';
 import { WorkloadDoor } from '../workload/sign-in-workload.ts';
 import { RedeemDoor } from '../enroll/redeem.ts';
+import { SignInCodes } from '../passkeys/codes.ts';
+import { PasskeyDoor } from '../passkeys/passkey-door.ts';
+import { cookieName, cookieText, SignIns } from '../passkeys/sign-ins.ts';
+import { startSweep } from '../sweep.ts';
+import { browserCaller } from './browser-caller.ts';
 import { callerOf } from './caller.ts';
 import { Connections, type Connection } from './connection.ts';
 import { knownFault } from './faults.ts';
@@ -28,6 +34,8 @@ export interface ApiOptions {
   readonly connectionOf?: (request: IncomingMessage) => Connection;
   /** Default: over the network, with the usual certificate authorities. */
   readonly issuerKeys?: IssuerKeys;
+  /** What browsers are shown. */
+  readonly pages?: ConsolePages;
 }
 
 export interface Api {
@@ -47,6 +55,7 @@ type AnyHandler = (call: {
   readonly query: unknown;
   readonly body: unknown;
   readonly sourceIp: string;
+  readonly setCookie: (value: string | undefined) => void;
   readonly gone: AbortSignal | undefined;
 }) => Promise<unknown>;
 
@@ -56,6 +65,7 @@ const certificate = { type: 'mutualTLS' } as unknown as {
   readonly type: 'openIdConnect';
   readonly openIdConnectUrl: string;
 };
+const signIn = { type: 'apiKey', in: 'cookie', name: cookieName } as const;
 const forgetAnswersEveryMs = 60 * 60_000;
 
 /** How an answer is kept for a retry; routes that have their own way to be retried keep nothing. */
@@ -80,7 +90,10 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
     redeem: new RedeemDoor(ctx, refusals),
     recover: new RecoverDoor(ctx, refusals),
     workload: new WorkloadDoor(ctx, refusals, options.issuerKeys ?? new IssuerKeys(ctx.clock)),
+    passkey: new PasskeyDoor(ctx, refusals),
+    codes: new SignInCodes(ctx),
   });
+  const signIns = new SignIns(ctx);
   const callers = new WeakMap<FastifyRequest, Caller | undefined>();
 
   const app = Fastify({
@@ -94,14 +107,30 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply));
-  app.setNotFoundHandler((request, reply) =>
-    answerError(ctx, new SallyportError('not_found', 'there is no such route'), request, reply),
-  );
+  app.setNotFoundHandler(async (request, reply) => {
+    const isPage = request.method === 'GET' && connectionOf(request.raw).isBrowsers === true;
+    const [path = ''] = request.url.split('?', 1);
+    const page = isPage ? options.pages?.find(path) : undefined;
+    if (page !== undefined) return await reply.headers(page.headers).serializer(String).send(page.body);
+    const isUnbuilt = isPage && options.pages === undefined && path === '/';
+    const words = isUnbuilt ? 'the console is not built here' : 'there is no such route';
+    const next = isUnbuilt ? { next: 'npm run build, then start the broker again' } : {};
+    return await answerError(ctx, new SallyportError('not_found', words, next), request, reply);
+  });
+  // Names of other hosts end elsewhere (RFC 9110 section 15.5.20).
+  app.addHook('onRequest', async (request) => {
+    const { console } = ctx.broker;
+    const isOurs = console !== undefined && `https://${request.headers.host}` === console.origin;
+    if (connectionOf(request.raw).isBrowsers !== true || isOurs) return;
+    throw new SallyportError('misdirected', 'this is the console of another name', {
+      next: `open ${console?.origin ?? 'the broker by its own name'}`,
+    });
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Sallyport', version: ctx.broker.version },
-      components: { securitySchemes: { certificate } },
+      components: { securitySchemes: { certificate, signIn } },
     },
     transform: jsonSchemaTransform,
   });
@@ -114,7 +143,7 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
       schema: {
         operationId: name,
         summary: route.summary,
-        security: route.who === 'public' ? [] : [{ certificate: [] }],
+        security: waysIn(route),
         ...(route.params === undefined ? {} : { params: route.params }),
         ...(route.query === undefined ? {} : { querystring: route.query }),
         ...(route.body === undefined ? {} : { body: route.body }),
@@ -123,7 +152,9 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
       // Before the body is read: strangers do not get to make us parse anything.
       onRequest: async (request) => {
         const connection = connectionOf(request.raw);
-        callers.set(request, await callerOf(ctx, refusals, { name, route, connection }));
+        const who = connection.isBrowsers === true ? browserCaller : callerOf;
+        const { headers } = request;
+        callers.set(request, await who(ctx, refusals, { name, route, connection, headers, signIns }));
       },
       handler: async (request, reply) => {
         const caller = callers.get(request);
@@ -131,8 +162,10 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
         const { sourceIp, allowTime } = connectionOf(request.raw);
         const gone = route.isSlow === true ? whenGone(reply.raw) : undefined;
         if (gone !== undefined) allowTime?.(reply.raw);
+        const setCookie = (value: string | undefined): void =>
+          void reply.header('set-cookie', cookieText(value));
         const run = async (): Promise<unknown> =>
-          await handler({ caller, params, query, body, sourceIp, gone });
+          await handler({ caller, params, query, body, sourceIp, setCookie, gone });
         const key = request.headers['idempotency-key'];
         if (key === undefined || route.method === 'GET' || caller === undefined || ownRetry.has(name)) {
           return await run();
@@ -155,6 +188,7 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   const openApiText = (): string => (text ??= JSON.stringify(app.swagger()));
   await app.ready();
   const stopForgetting = forgetRegularly(ctx, idempotency);
+  const stopSweep = startSweep(ctx, signIns.sweep);
   return {
     app,
     connections,
@@ -164,10 +198,19 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
     },
     close: async () => {
       stopForgetting();
+      stopSweep();
       await refusals.close();
       await app.close();
     },
   };
+}
+
+function waysIn({ who, browser }: Route): { readonly [scheme: string]: string[] }[] {
+  if (who === 'public') return [];
+  return [
+    ...(browser === 'only' ? [] : [{ certificate: [] }]),
+    ...(browser === undefined ? [] : [{ signIn: [] }]),
+  ];
 }
 
 function whenGone(response: ServerResponse): AbortSignal {

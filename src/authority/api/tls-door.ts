@@ -21,6 +21,8 @@ import type { Api } from './server.ts';
 export interface DoorKind {
   readonly asksCertificate: boolean;
   readonly alpn: readonly string[];
+  /** For browsers, and not for our own programs. */
+  readonly isConsole: boolean;
 }
 
 type Parts = Pick<AuthorityContext, 'clock' | 'log' | 'pki'>;
@@ -128,7 +130,12 @@ export class TlsDoor {
     const certificate = this.#kind.asksCertificate ? socket.getPeerX509Certificate() : undefined;
     const peer: Peer = { deadline: this.#deadline(socket, limits.firstRequestTimeoutMs), isBusy: false };
     const allowTime = (response: ServerResponse): void => this.#allowTime(socket, peer, response);
-    this.#api.connections.vouch(socket, { certificate, sourceIp, allowTime });
+    this.#api.connections.vouch(socket, {
+      certificate,
+      sourceIp,
+      isBrowsers: this.#kind.isConsole,
+      allowTime,
+    });
     this.#peers.set(socket, peer);
     socket.on('close', () => {
       peer.deadline.cancel();

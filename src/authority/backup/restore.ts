@@ -70,7 +70,7 @@ export async function restoreStore(
   const requests = await cancelRequests(store, now);
   changes.push(...requests);
   const signIns = await revokeSignIns(store, now);
-  changes.push(...signIns);
+  changes.push(...signIns, ...(await all(store, 'signin')));
 
   const replayed = since === undefined ? [] : await replay(store, since, now);
   changes.push(...replayed);
@@ -98,7 +98,7 @@ export async function restoreStore(
   return restoration;
 }
 
-async function all(store: Store, kind: 'enrollment' | 'answer'): Promise<readonly Change[]> {
+async function all(store: Store, kind: 'enrollment' | 'answer' | 'signin'): Promise<readonly Change[]> {
   const changes: Change[] = [];
   for await (const { value } of eachRecord(store, kind)) changes.push({ delete: kind, id: value.id });
   return changes;
@@ -199,7 +199,7 @@ class Replayed {
     this.#changes.set(`${change.put} ${change.value.id}`, change);
   }
 
-  remove(kind: 'lock' | 'device' | 'identity', id: string | undefined): void {
+  remove(kind: 'lock' | 'device' | 'identity' | 'passkey', id: string | undefined): void {
     if (id !== undefined) this.#changes.set(`${kind} ${id}`, { delete: kind, id });
   }
 
@@ -247,6 +247,11 @@ async function replayOne(replayed: Replayed, event: ExportedEvent, now: number):
     }
     case 'identity.removed':
       return replayed.remove('identity', parseId('idn', event.identity ?? ''));
+    case 'passkey.removed':
+      return replayed.remove(
+        'passkey',
+        typeof event.body?.['passkey'] === 'string' ? event.body['passkey'] : undefined,
+      );
     case 'role.revoked': {
       const identity = await replayed.identity(parseId('idn', event.identity ?? ''));
       if (identity === undefined) return;

@@ -42,7 +42,7 @@ export async function newHolder(ctx: AuthorityContext, newcomer: Newcomer): Prom
   if (enrollment.replaces !== undefined) return await newKeyOf(ctx, enrollment.replaces, newcomer);
   if (enrollment.kind === 'device') return await newDevice(ctx, newcomer);
   if (enrollment.identity === undefined) return await newPerson(ctx, enrollment, key);
-  return await moreKeys(ctx, { enrollment, identity: enrollment.identity, key });
+  return await moreKeys(ctx, { enrollment, key });
 }
 
 async function newDevice(ctx: AuthorityContext, newcomer: Newcomer): Promise<Holding> {
@@ -184,6 +184,22 @@ function firstRenewal(ctx: AuthorityContext): {
 async function newPerson(ctx: AuthorityContext, enrollment: Enrollment, key: CsrKey): Promise<Holding> {
   const id = newId('idn', ctx.random.bytes(16));
   const issued = await issueCredential(ctx, { id, kind: 'human', key });
+  const { identity, change, event } = personOf(ctx, enrollment, id);
+  return {
+    answer: { kind: 'human', id, name: identity.name, roles: [...identity.roles] },
+    used: enrollment,
+    issued,
+    changes: [change],
+    events: [event],
+  };
+}
+
+/** The person whom an invite makes. */
+export function personOf(
+  ctx: AuthorityContext,
+  enrollment: Enrollment,
+  id: Identity['id'],
+): { readonly identity: Identity; readonly change: Change; readonly event: EventDraft } {
   const roles = enrollment.roles ?? [];
   const identity: Identity = {
     id,
@@ -195,32 +211,37 @@ async function newPerson(ctx: AuthorityContext, enrollment: Enrollment, key: Csr
     createdAt: ctx.clock.now(),
   };
   return {
-    answer: { kind: 'human', id, name: identity.name, roles: [...roles] },
-    used: enrollment,
-    issued,
-    changes: [{ put: 'identity', value: identity, rev: 0 }],
-    events: [
-      {
-        type: 'identity.created',
-        actor: { kind: 'human', id },
-        outcome: 'success',
-        identity: id,
-        body: { name: identity.name, roles },
-      },
-    ],
+    identity,
+    change: { put: 'identity', value: identity, rev: 0 },
+    event: {
+      type: 'identity.created',
+      actor: { kind: 'human', id },
+      outcome: 'success',
+      identity: id,
+      body: { name: identity.name, roles },
+    },
   };
+}
+
+/** Somebody who is here already, and gets another key. */
+export async function requireKnownPerson(
+  ctx: AuthorityContext,
+  { id, identity: known }: Pick<Enrollment, 'id' | 'identity'>,
+): Promise<Identity> {
+  const identity = known === undefined ? undefined : (await ctx.store.get('identity', known))?.value;
+  if (identity === undefined) throw new TokenFault(`the identity of ${id} is gone`);
+  if (ctx.locks.find({ identity: identity.id }) !== undefined) {
+    throw new TokenFault(`the identity of ${id} is locked`, 'locked');
+  }
+  return identity;
 }
 
 /** One more key for somebody who is here already: nothing but the credential is new. */
 async function moreKeys(
   ctx: AuthorityContext,
-  wanted: { readonly enrollment: Enrollment; readonly identity: Identity['id']; readonly key: CsrKey },
+  wanted: { readonly enrollment: Enrollment; readonly key: CsrKey },
 ): Promise<Holding> {
-  const identity = (await ctx.store.get('identity', wanted.identity))?.value;
-  if (identity === undefined) throw new TokenFault(`the identity of ${wanted.enrollment.id} is gone`);
-  if (ctx.locks.find({ identity: identity.id }) !== undefined) {
-    throw new TokenFault(`the identity of ${wanted.enrollment.id} is locked`, 'locked');
-  }
+  const identity = await requireKnownPerson(ctx, wanted.enrollment);
   const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
   const issued = await issueCredential(ctx, { id: identity.id, kind: 'human', key: wanted.key, ...until });
   return {

@@ -9,17 +9,16 @@ import type { Redeemed } from '../../api/enrollments.ts';
 import type { Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventActor, EventDraft } from '../../core/event.ts';
-import { usesLeft, type Enrollment, type Identity } from '../../core/identity.ts';
+import type { Enrollment, Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { Refusals } from '../api/refusals.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
-import { StoreConflict, type Change, type Stored } from '../store/store.ts';
 import { isKeyKnown, requireCsr, type IssuedCredential } from './credentials.ts';
 import { newHolder, type Holding } from './new-holder.ts';
+import { commitOnce, findEnrollment, requireInviter } from './open-enrollment.ts';
 import { TokenFault } from './token-fault.ts';
-import { tokenHash } from './token.ts';
 import { Turns } from './turns.ts';
 
 export interface RedeemRequest {
@@ -103,40 +102,6 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
     env: ctx.pki.env,
     stateEpoch: ctx.broker.stateEpoch,
   };
-}
-
-async function findEnrollment(ctx: AuthorityContext, token: string): Promise<Stored<Enrollment>> {
-  const hash = tokenHash(token);
-  if (hash === undefined) throw new TokenFault('not a token');
-  const stored = await ctx.store.find('enrollment', { tokenHash: hash });
-  if (stored === undefined) throw new TokenFault('unknown');
-  if (usesLeft(stored.value) === 0) throw new TokenFault(`${stored.value.id} was used already`);
-  if (stored.value.expiresAt <= ctx.clock.now()) throw new TokenFault(`${stored.value.id} has expired`);
-  return stored;
-}
-
-/** Who is locked, removed or demoted leaves no door behind: an invite is worth what its inviter still is. */
-async function requireInviter(ctx: AuthorityContext, { id, createdBy }: Enrollment): Promise<void> {
-  if (createdBy === 'system') return;
-  const inviter = (await ctx.store.get('identity', createdBy))?.value;
-  if (inviter === undefined) throw new TokenFault(`the inviter of ${id} was removed`);
-  if (ctx.locks.find({ identity: inviter.id, owner: inviter.owner }) !== undefined)
-    throw new TokenFault(`the inviter of ${id} is locked`);
-  if (!inviter.roles.includes('administrator'))
-    throw new TokenFault(`the inviter of ${id} is no administrator any more`);
-}
-
-async function commitOnce(
-  ctx: AuthorityContext,
-  commit: { readonly changes: readonly Change[]; readonly events: readonly EventDraft[] },
-): Promise<void> {
-  try {
-    await ctx.store.commit(commit);
-  } catch (error) {
-    // Used by somebody faster, replaced by a newer invite, or its name was taken meanwhile.
-    if (error instanceof StoreConflict) throw new TokenFault(`the ${error.kind} was taken meanwhile`);
-    throw error;
-  }
 }
 
 function redeemedEvent(enrollment: Enrollment, { answer, issued }: Holding, sourceIp: string): EventDraft {

@@ -1,5 +1,6 @@
 // The least of DER (X.690) that reading a certificate request takes: tag, definite minimal length,
-// content. It does not recurse and allocates nothing, so strange bytes can only be refused.
+// content. It does not recurse and allocates nothing, so strange bytes can only be refused. And the least that
+// writing one small extension takes.
 
 export interface DerElement {
   readonly tag: number;
@@ -35,4 +36,11 @@ export function readDer(bytes: Buffer, tag: number): DerElement | undefined {
 /** The content of a bit string of whole octets. */
 export function octetsOf(bitString: DerElement): Buffer | undefined {
   return bitString.content[0] === 0 ? bitString.content.subarray(1) : undefined;
+}
+
+/** Contents under 128 bytes, which is all that is written here. */
+export function writeDer(tag: number, ...contents: readonly Buffer[]): Buffer {
+  const content = Buffer.concat(contents);
+  if (content.length > 0x7f) throw new RangeError('a DER element of over 127 bytes');
+  return Buffer.concat([Buffer.from([tag, content.length]), content]);
 }

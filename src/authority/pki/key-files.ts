@@ -6,6 +6,8 @@
 //   pass.key, checkpoint.key, assertion.key    Ed25519
 //   keyset.txt              the statement signed by the root
 //   server.pem              the authority's own TLS key and chain
+//   console-root.key, console-root.pem    P-256: signs the console's certificate and can sign no other name
+//   console.pem             the console's TLS key and chain, where that root signed it
 //
 // The directory is 0700 and each file 0600; looser is refused (negative test L20).
 

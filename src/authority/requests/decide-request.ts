@@ -1,28 +1,28 @@
 // Use-cases: a person approves a request, denies it, takes his approval back; the requester takes it back whole.
 // Each approval is signed by the approver's own key over the hash of exactly this request, and counts persons.
 
-import type { RequestView } from '../../api/requests.ts';
+import type { ApproveBody, RequestView } from '../../api/requests.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft, EventType } from '../../core/event.ts';
 import { printable } from '../../core/printable.ts';
 import { endsAt, isOpen, stepRequest, type AccessRequest, type RequestEvent } from '../../core/request.ts';
-import { approvalDigest, openApproval } from '../../wire/approval.ts';
 import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { endSession } from '../sessions/end-session.ts';
 import { updateRecord } from '../store/update-record.ts';
 import { approvalFault, approvalFaultWords, factsOf, validApprovers } from './approvals.ts';
+import { byKey, byPasskey, type SignedYes } from './signed-yes.ts';
 import { requireRequest, viewRequest } from './request-view.ts';
 
 export async function approveRequest(
   ctx: AuthorityContext,
   caller: Operator,
-  asked: { readonly id: string; readonly statement: string },
+  asked: { readonly id: string; readonly proof: ApproveBody },
 ): Promise<RequestView> {
   const { value: request } = await requireRequest(ctx, caller, asked.id);
   await requireCounts(ctx, caller, request);
-  await requireSigned(ctx, caller, { request, statement: asked.statement });
+  const signed = await requireSigned(ctx, caller, { request, proof: asked.proof });
   const valid = await validApprovers(ctx, request);
   const now = ctx.clock.now();
   const { identity } = caller;
@@ -30,7 +30,7 @@ export async function approveRequest(
     // Twice by one person is once: a double click, a retry.
     if (value.approvals.some(({ by }) => by === identity.id)) return undefined;
     if (value.state !== 'pending' || endsAt(value) <= now) throw notOpen(value, now);
-    const approvals = [...value.approvals, { by: identity.id, at: now, statement: asked.statement }];
+    const approvals = [...value.approvals, { by: identity.id, at: now, ...signed.proof }];
     // Somebody who approved at the same instant was not looked at: he counts, and is looked at again when used.
     const seen = new Set(request.approvals.map(({ by }) => by));
     const counting = approvals.filter(({ by }) => valid.has(by) || !seen.has(by)).length;
@@ -44,9 +44,10 @@ export async function approveRequest(
         eventOf('request.approved', caller, next, {
           approvals: counting,
           needed: value.needed,
-          statement: asked.statement,
+          ...signed.proof,
         }),
       ],
+      changes: signed.changes,
     };
   });
   return await viewRequest(ctx, caller, after ?? request);
@@ -142,12 +143,14 @@ async function requireCounts(ctx: AuthorityContext, caller: Operator, request: A
 async function requireSigned(
   ctx: AuthorityContext,
   caller: Operator,
-  { request, statement }: { readonly request: AccessRequest; readonly statement: string },
-): Promise<void> {
-  const signed = openApproval(statement);
-  const isForThis = signed?.request === request.id && signed.digest === approvalDigest(request.content);
-  if (isForThis && signed.spki === caller.spki) return;
-  await refuse(ctx, caller, { request, code: isForThis ? 'other_key' : 'other_content' });
+  { request, proof }: { readonly request: AccessRequest; readonly proof: ApproveBody },
+): Promise<SignedYes> {
+  const read =
+    'assertion' in proof
+      ? await byPasskey(ctx, caller, { request, ...proof })
+      : byKey(caller, request, proof);
+  if (typeof read !== 'string') return read;
+  await refuse(ctx, caller, { request, code: read });
   throw new SallyportError('invalid', 'the signature is not yours over exactly this request', {
     next: `look at it again: sallyport requests show ${request.id}`,
   });

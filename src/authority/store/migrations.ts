@@ -49,12 +49,20 @@ const assertions: Migration = {
   },
 };
 
+const passkeys: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'passkey', { text: ['identity'] });
+    await recordTable(db, 'signin', { text: ['identity'] });
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
   '0003_requests': requests,
   '0004_windows': windows,
   '0005_assertions': assertions,
+  '0006_passkeys': passkeys,
 };
 
 export interface Steps {

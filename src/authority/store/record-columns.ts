@@ -56,6 +56,8 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   },
   window: { columns: ({ name }) => ({ name }), unique: ['name'] },
   assertion: noColumns,
+  passkey: { columns: ({ identity }) => ({ identity }), unique: [] },
+  signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   answer: noColumns,
   setting: noColumns,
 };

@@ -9,6 +9,7 @@ import type { Lock } from '../../core/lock.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
+import type { Passkey, SignIn } from '../../core/sign-in.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { Window } from '../../core/window.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
@@ -50,6 +51,8 @@ export interface Records {
   readonly request: AccessRequest;
   readonly window: Window;
   readonly assertion: UsedAssertion;
+  readonly passkey: Passkey;
+  readonly signin: SignIn;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -96,6 +99,8 @@ export interface Filters {
   readonly request: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
   readonly window: { readonly name?: string };
   readonly assertion: { readonly all?: true };
+  readonly passkey: { readonly identity?: string };
+  readonly signin: { readonly identity?: string };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

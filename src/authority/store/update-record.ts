@@ -9,6 +9,8 @@ const turnsMax = 8;
 export interface RecordChange<K extends RecordKind> {
   readonly value: Records[K];
   readonly events: readonly EventDraft[];
+  /** In the same commit. */
+  readonly changes?: readonly Change[];
 }
 
 /**
@@ -27,7 +29,7 @@ export async function updateRecord<K extends RecordKind>(
     if (next === undefined) return stored.value;
     try {
       const put = { put: key.kind, value: next.value, rev: stored.rev } as unknown as Change;
-      await store.commit({ changes: [put], events: next.events });
+      await store.commit({ changes: [put, ...(next.changes ?? [])], events: next.events });
       return next.value;
     } catch (error) {
       if (!(error instanceof StoreConflict) || turn === turnsMax) throw error;

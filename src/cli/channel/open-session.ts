@@ -3,6 +3,7 @@
 // with an open of its own, signed here. No round trip more than that: start to exit of "exec -- true" is the
 // product's first impression, and a forward opens thousands.
 
+import { channelAlpn } from '../../wire/alpn.ts';
 import type { SessionOpened } from '../../api/sessions.ts';
 import { paramsToJson, type ChannelParams } from '../../core/channel.ts';
 import { SallyportError } from '../../core/errors.ts';
@@ -21,7 +22,6 @@ import { call } from '../api.ts';
 import type { SignIn } from '../profile.ts';
 import { proxyTo } from '../proxy.ts';
 
-const channelProtocol = 'sallyport-channel';
 const channelVersion = '1';
 const signedAhead = 2;
 
@@ -233,7 +233,7 @@ async function dialGate(me: SignIn, signal: AbortSignal): Promise<ClientSession>
     address,
     also,
     proxy: await proxyTo(address),
-    alpn: channelProtocol,
+    alpn: channelAlpn,
     tls: {
       ca: me.root,
       key: me.keyPem,

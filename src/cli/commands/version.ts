@@ -1,6 +1,7 @@
 // sallyport version
 
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { print, printJson } from '../output.ts';
 
@@ -8,13 +9,23 @@ import { print, printJson } from '../output.ts';
 export const wireVersion = 1;
 
 export function ownVersion(): string {
+  return ownPackage()?.version ?? 'unknown';
+}
+
+/** Of this package. */
+export function ownFolder(): string {
+  return ownPackage()?.folder ?? '.';
+}
+
+function ownPackage(): { readonly folder: string; readonly version: string } | undefined {
   // One folder up from dist, three from src/cli/commands. Nearest first: the gate may not look further up
   // than its own package.
   for (const up of ['../package.json', '../../../package.json']) {
-    const version = versionIn(new URL(up, import.meta.url));
-    if (version !== undefined) return version;
+    const path = new URL(up, import.meta.url);
+    const version = versionIn(path);
+    if (version !== undefined) return { folder: fileURLToPath(new URL('.', path)), version };
   }
-  return 'unknown';
+  return undefined;
 }
 
 export async function run(options: CommonOptions): Promise<number> {

@@ -1,7 +1,7 @@
 // `sallyport broker authority`: one of the broker's two processes, started by `broker run`; or by itself, as a
 // service (cli/service/broker-units.ts), where the gate is another user and reaches it by a shared directory.
 
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startAuthority } from '../../../authority/assemble.ts';
 import type { BrokerConfig } from '../../../core/broker-config.ts';
 import { systemClock } from '../../../platform/clock.ts';
@@ -10,7 +10,7 @@ import { createLog } from '../../../platform/log.ts';
 import { systemRandom } from '../../../platform/random.ts';
 import { loadConfig } from '../../broker/load-config.ts';
 import { makeRunDir, refuseSecondBroker } from '../../broker/run-dir.ts';
-import { ownVersion } from '../version.ts';
+import { ownFolder, ownVersion } from '../version.ts';
 import { runPart, type PartOptions } from './part.ts';
 
 export interface AuthorityRunOptions extends PartOptions {
@@ -28,6 +28,7 @@ export async function run(options: AuthorityRunOptions): Promise<number> {
       ...(options.gateApart === true ? await apart(dataDir, runDir) : {}),
       config: await configOf(options, dataDir),
       version: ownVersion(),
+      consoleDir: join(ownFolder(), 'dist', 'console'),
       clock: systemClock,
       random: systemRandom,
       log: await createLog({ component: 'authority' }),

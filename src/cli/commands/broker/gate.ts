@@ -28,6 +28,7 @@ export async function run(options: GateRunOptions): Promise<number> {
       controlSocket: join(options.runDir, 'control.sock'),
       apiSocket: join(options.runDir, 'api.sock'),
       apiMtlsSocket: join(options.runDir, 'api-mtls.sock'),
+      webSocket: join(options.runDir, 'web.sock'),
       listen: config.listen,
       gateName,
       version: ownVersion(),

@@ -1,0 +1,44 @@
+// What was asked of authenticators and not answered yet. Each challenge is good once, for what it was made for, for
+// a few minutes; there is a bound, and the oldest make room. Lost with the process: people try again.
+
+import type { EnrollmentId, IdentityId } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
+import type { AuthorityContext } from '../context.ts';
+
+export type Asked =
+  | { readonly purpose: 'sign_in' }
+  /** `identity` is the id that a new person will have. */
+  | { readonly purpose: 'enroll'; readonly enrollment: EnrollmentId; readonly identity: IdentityId }
+  | { readonly purpose: 'add'; readonly identity: IdentityId };
+
+export class Challenges {
+  readonly #ctx: Pick<AuthorityContext, 'clock' | 'random'>;
+  /** In order of age. */
+  readonly #open = new Map<string, { readonly asked: Asked; readonly expiresAt: number }>();
+
+  constructor(ctx: Pick<AuthorityContext, 'clock' | 'random'>) {
+    this.#ctx = ctx;
+  }
+
+  /** 32 bytes, base64url. */
+  make(asked: Asked): string {
+    const { clock, random } = this.#ctx;
+    const challenge = Buffer.from(random.bytes(32)).toString('base64url');
+    const oldest = this.#open.size >= limits.challengesMax ? this.#open.keys().next().value : undefined;
+    if (oldest !== undefined) this.#open.delete(oldest);
+    this.#open.set(challenge, { asked, expiresAt: clock.bootMs() + limits.challengeLifeMs });
+    return challenge;
+  }
+
+  /** Whatever comes of it, the challenge is used. Undefined: not made here, over, used, or for something else. */
+  take<P extends Asked['purpose']>(
+    challenge: string | undefined,
+    purpose: P,
+  ): Extract<Asked, { readonly purpose: P }> | undefined {
+    const found = challenge === undefined ? undefined : this.#open.get(challenge);
+    if (challenge === undefined || found === undefined) return undefined;
+    this.#open.delete(challenge);
+    if (found.asked.purpose !== purpose || found.expiresAt <= this.#ctx.clock.bootMs()) return undefined;
+    return found.asked as Extract<Asked, { readonly purpose: P }>;
+  }
+}

@@ -1,0 +1,212 @@
+// Where people come in by a passkey: strangers with an invite, and those who are known. Attempts that failed are
+// limited by address and are on the log.
+
+import type { Assertion, Attestation, SignedIn } from '../../api/passkeys.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import type { Enrollment, Identity } from '../../core/identity.ts';
+import { limits } from '../../core/limits.ts';
+import type { Passkey } from '../../core/sign-in.ts';
+import { RateLimit } from '../api/rate-limit.ts';
+import type { Refusals } from '../api/refusals.ts';
+import { iso } from '../admin/time-text.ts';
+import type { AuthorityContext } from '../context.ts';
+import { personOf, requireKnownPerson } from '../enroll/new-holder.ts';
+import { commitOnce, findEnrollment, requireInviter } from '../enroll/open-enrollment.ts';
+import { TokenFault } from '../enroll/token-fault.ts';
+import { Challenges } from './challenges.ts';
+import { newSignIn, type NewSignIn } from './sign-ins.ts';
+import { challengeOf, passkeyId, PasskeyRefused, verifyAssertion, verifyAttestation } from './verify.ts';
+import { creationOptions, requireConsole } from './options.ts';
+
+/** What is answered, and the cookie that goes with it. */
+export interface LetIn {
+  readonly answer: SignedIn;
+  readonly cookie: string;
+}
+
+export class PasskeyDoor {
+  readonly challenges: Challenges;
+  readonly #ctx: AuthorityContext;
+  readonly #refusals: Refusals;
+  readonly #attempts: RateLimit;
+
+  constructor(ctx: AuthorityContext, refusals: Refusals) {
+    this.#ctx = ctx;
+    this.#refusals = refusals;
+    this.#attempts = new RateLimit(ctx.clock, limits.passkeyAttemptsPerAddressPerMinute);
+    this.challenges = new Challenges(ctx);
+  }
+
+  /** Whoever it is shows it by his passkey: nobody is named before. */
+  beginSignIn(): { readonly options: Readonly<Record<string, unknown>> } {
+    const { host } = requireConsole(this.#ctx);
+    const challenge = this.challenges.make({ purpose: 'sign_in' });
+    return {
+      options: { challenge, rpId: host, userVerification: 'required', timeout: limits.challengeLifeMs },
+    };
+  }
+
+  async signIn(assertion: Assertion, sourceIp: string): Promise<LetIn> {
+    const ctx = this.#ctx;
+    const console = requireConsole(ctx);
+    return await this.#guarded(sourceIp, async () => {
+      const challenge = this.#take(assertion, 'sign_in').challenge;
+      const stored = await ctx.store.get('passkey', passkeyId(assertion.id));
+      if (stored === undefined) throw new PasskeyRefused('unknown_passkey');
+      const identity = await this.#ownerOf(stored.value, assertion);
+      const used = await verifyAssertion(stored.value, assertion, {
+        console,
+        challenge,
+        now: ctx.clock.now(),
+      });
+      const started = await newSignIn(ctx, { identity, passkey: used, sourceIp });
+      await ctx.store.commit({
+        changes: [{ put: 'passkey', value: used, rev: stored.rev }, ...started.changes],
+        events: started.events,
+      });
+      return letIn(ctx, identity, started);
+    });
+  }
+
+  /** Of an invite for a person. It is not used up by this. */
+  async beginEnroll(
+    token: string,
+    sourceIp: string,
+  ): Promise<{ readonly name: string; readonly options: Readonly<Record<string, unknown>> }> {
+    const ctx = this.#ctx;
+    const console = requireConsole(ctx);
+    return await this.#guarded(sourceIp, async () => {
+      const { enrollment, identity } = await openInvite(ctx, token);
+      const id = identity?.id ?? newId('idn', ctx.random.bytes(16));
+      const challenge = this.challenges.make({ purpose: 'enroll', enrollment: enrollment.id, identity: id });
+      const options = await creationOptions(ctx, { console, challenge, id, name: enrollment.name });
+      return { name: enrollment.name, options };
+    });
+  }
+
+  async enroll(
+    asked: { readonly token: string; readonly name: string; readonly attestation: Attestation },
+    sourceIp: string,
+  ): Promise<LetIn> {
+    const ctx = this.#ctx;
+    const console = requireConsole(ctx);
+    return await this.#guarded(sourceIp, async () => {
+      const { challenge, asked: begun } = this.#take(asked.attestation, 'enroll');
+      const { enrollment, identity: known, rev } = await openInvite(ctx, asked.token);
+      // Begun with another invite: whoever holds this one was not the one who was asked (negative test I4).
+      if (begun.enrollment !== enrollment.id) throw new PasskeyRefused('no_challenge');
+      const made = await verifyAttestation(asked.attestation, { console, challenge });
+      const person = known === undefined ? personOf(ctx, enrollment, begun.identity) : undefined;
+      const identity = known ?? person?.identity;
+      if (identity === undefined) throw new TokenFault(`${enrollment.id} makes nobody`);
+      const now = ctx.clock.now();
+      const passkey: Passkey = { ...made, identity: identity.id, name: asked.name, createdAt: now };
+      const started = await newSignIn(ctx, { identity, passkey, sourceIp });
+      const actor = { kind: 'human', id: identity.id } as const;
+      await commitOnce(ctx, {
+        changes: [
+          { put: 'enrollment', value: { ...enrollment, usedAt: now, usedBy: identity.id }, rev },
+          ...(person === undefined ? [] : [person.change]),
+          { put: 'passkey', value: passkey, rev: 0 },
+          ...started.changes,
+        ],
+        events: [
+          {
+            type: 'enrollment.redeemed',
+            actor,
+            outcome: 'success',
+            identity: identity.id,
+            body: {
+              enrollment: enrollment.id,
+              name: identity.name,
+              invitedBy: enrollment.createdBy,
+              sourceIp,
+            },
+          },
+          ...(person === undefined ? [] : [person.event]),
+          passkeyAdded(passkey, sourceIp),
+          ...started.events,
+        ],
+      });
+      return letIn(ctx, identity, started);
+    });
+  }
+
+  #take<P extends 'sign_in' | 'enroll'>(answer: Assertion | Attestation, purpose: P) {
+    const challenge = challengeOf(answer);
+    const asked = this.challenges.take(challenge, purpose);
+    if (challenge === undefined || asked === undefined) throw new PasskeyRefused('no_challenge');
+    return { challenge, asked };
+  }
+
+  async #ownerOf(passkey: Passkey, { response }: Assertion): Promise<Identity> {
+    const ctx = this.#ctx;
+    const identity = (await ctx.store.get('identity', passkey.identity))?.value;
+    if (identity === undefined) throw new PasskeyRefused('unknown_passkey');
+    const { userHandle } = response;
+    const isHis =
+      userHandle === undefined || userHandle === null || fromBase64url(userHandle) === identity.id;
+    if (!isHis) throw new PasskeyRefused('foreign_passkey');
+    if (identity.expiresAt !== undefined && identity.expiresAt <= ctx.clock.now())
+      throw new PasskeyRefused('unknown_passkey', 'the identity has expired');
+    const lock = ctx.locks.find({ identity: identity.id, owner: identity.owner });
+    if (lock !== undefined) throw new PasskeyRefused('unknown_passkey', `locked by ${lock.id}`);
+    return identity;
+  }
+
+  async #guarded<T>(sourceIp: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#attempts.hasLeft(sourceIp)) {
+      throw new SallyportError('rate_limited', 'too many sign-ins were refused for your address', {
+        next: 'try again in a minute',
+      });
+    }
+    try {
+      return await work();
+    } catch (error) {
+      const isRefusal = error instanceof PasskeyRefused || error instanceof TokenFault;
+      if (!isRefusal) throw error;
+      this.#attempts.take(sourceIp);
+      const type = error instanceof TokenFault ? 'enrollment.refused' : 'auth.failed';
+      const why = error instanceof TokenFault ? error.why : error.message;
+      const nobody = { kind: 'system', id: 'nobody' } as const;
+      await this.#refusals.note(
+        { type, actor: nobody, code: error.code, body: { door: 'passkey', why } },
+        sourceIp,
+      );
+      throw error.toCaller();
+    }
+  }
+}
+
+/** For people only; absent identity: it makes a new one. */
+async function openInvite(
+  ctx: AuthorityContext,
+  token: string,
+): Promise<{ readonly enrollment: Enrollment; readonly rev: number; readonly identity?: Identity }> {
+  const { value: enrollment, rev } = await findEnrollment(ctx, token);
+  if (enrollment.kind !== 'human') throw new TokenFault(`${enrollment.id} is for a device`);
+  await requireInviter(ctx, enrollment);
+  if (enrollment.identity === undefined) return { enrollment, rev };
+  return { enrollment, rev, identity: await requireKnownPerson(ctx, enrollment) };
+}
+
+function letIn(ctx: AuthorityContext, identity: Identity, { cookie, signIn }: NewSignIn): LetIn {
+  const { id, name, roles } = identity;
+  const answer = { id, name, roles: [...roles], broker: ctx.broker.name, expiresAt: iso(signIn.expiresAt) };
+  return { answer, cookie };
+}
+
+export function passkeyAdded({ identity, id, name, isSynced }: Passkey, sourceIp: string) {
+  return {
+    type: 'passkey.added',
+    actor: { kind: 'human', id: identity },
+    outcome: 'success',
+    identity,
+    body: { passkey: id, name, synced: isSynced, sourceIp },
+  } as const;
+}
+
+function fromBase64url(text: string): string {
+  return Buffer.from(text, 'base64url').toString('utf8');
+}

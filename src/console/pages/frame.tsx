@@ -1,0 +1,65 @@
+// What stands around every page: where one is, where one can go, who one is. Without a sign-in, the sign-in.
+
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { call } from '../api.ts';
+import { useFreshStart, useMe } from '../me.ts';
+import { ErrorNote, useOnce } from '../parts/parts.tsx';
+import { SignIn } from './sign-in.tsx';
+
+const places = [
+  ['/requests', 'Requests'],
+  ['/sessions', 'Sessions'],
+  ['/locks', 'Locks'],
+  ['/passkeys', 'Passkeys'],
+] as const;
+
+export function Frame() {
+  const me = useMe();
+  const { pathname } = useLocation();
+  // Whoever comes with an invite has no sign-in yet.
+  const isOpen = pathname === '/enroll';
+  return (
+    <>
+      <a className="skip" href="#content">
+        To the content
+      </a>
+      <header>
+        <span className="brand">
+          <img src="/icon.svg" alt="" width="24" height="24" /> Sallyport
+        </span>
+        {me.data == null || isOpen ? null : <Places name={me.data.name} broker={me.data.broker} />}
+      </header>
+      <main id="content" tabIndex={-1}>
+        <ErrorNote error={me.error} />
+        {isOpen || me.data != null ? <Outlet /> : me.data === null ? <SignIn /> : null}
+      </main>
+    </>
+  );
+}
+
+function Places({ name, broker }: { readonly name: string; readonly broker: string }) {
+  const { run, error, isRunning } = useOnce();
+  const freshStart = useFreshStart();
+  const signOut = async (): Promise<void> => {
+    await call('POST /v1/passkeys/sign-out', {});
+    await freshStart();
+  };
+  return (
+    <>
+      <nav aria-label="Places">
+        {places.map(([to, label]) => (
+          <Link key={to} to={to} activeProps={{ 'aria-current': 'page' }}>
+            {label}
+          </Link>
+        ))}
+      </nav>
+      <span className="me">
+        {name} at {broker}
+        <button type="button" className="plain" disabled={isRunning} onClick={() => void run(signOut)}>
+          Sign out
+        </button>
+      </span>
+      <ErrorNote error={error} />
+    </>
+  );
+}

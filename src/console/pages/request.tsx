@@ -1,0 +1,140 @@
+// One request on one screen: who, what, where, how long, why, and what a tired person should look at twice. A yes is
+// the approver's passkey over exactly what is shown.
+
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import type { RequestView } from '../../api/requests.ts';
+import { call, Problem } from '../api.ts';
+import { useMe } from '../me.ts';
+import { ConfirmButton, ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
+import { readContent, rowsOf, unusualIn } from '../parts/request-content.ts';
+import { when } from '../parts/words.ts';
+import { digestOf, signText } from '../passkey.ts';
+import { State } from './requests.tsx';
+
+export function Request() {
+  const { id } = useParams({ from: '/requests/$id' });
+  const found = useQuery({
+    queryKey: ['request', id],
+    queryFn: async () => await call('GET /v1/requests/:id', { params: { id } }),
+  });
+  return (
+    <section className="narrow">
+      <p>
+        <Link to="/requests">← Requests</Link>
+      </p>
+      <ErrorNote error={found.error} />
+      {found.data === undefined ? null : <Whole request={found.data} />}
+    </section>
+  );
+}
+
+function Whole({ request }: { readonly request: RequestView }) {
+  const me = useMe().data;
+  const content = readContent(request.content);
+  const isOpen = request.state === 'pending' || request.state === 'approved';
+  const hasApproved = request.approvals.some(({ by }) => by.id === me?.id);
+  const isMine = request.requester.id === me?.id;
+  const unusual = unusualIn(content);
+  return (
+    <>
+      <h1>
+        {content.who} → {content.target}
+      </h1>
+      <p>
+        <State request={request} />
+      </p>
+      <Facts rows={rowsOf(content)} />
+      {unusual.length === 0 || !isOpen ? null : (
+        <div className="note warn">
+          <strong>Look twice</strong>
+          <ul>
+            {unusual.map((text) => (
+              <li key={text}>{text}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <Facts
+        rows={[
+          ['Approvals', `${request.approvals.length} of ${request.needed}`],
+          ...request.approvals.map(({ by, at }) => ['', `${by.name}, ${when(at)}`] as const),
+          ['Denied by', request.deniedBy?.name],
+          ['Because', request.denyReason],
+          ['Decide by', request.state === 'pending' ? when(request.expiresAt) : undefined],
+          ['Use by', request.state === 'approved' ? when(request.usableUntil) : undefined],
+          ['Session', request.session],
+        ]}
+      />
+      {request.mayApprove ? <Approve request={request} /> : null}
+      <div className="buttons">
+        {isOpen && request.mayApprove ? <Deny request={request} label="Deny" /> : null}
+        {hasApproved && request.state !== 'withdrawn' ? (
+          <Deny request={request} label="Take my approval back" />
+        ) : null}
+        {isOpen && isMine ? <Cancel request={request} /> : null}
+      </div>
+    </>
+  );
+}
+
+function Approve({ request }: { readonly request: RequestView }) {
+  const { isRunning, error, run } = useOnce();
+  const queries = useQueryClient();
+  const approve = async (): Promise<void> => {
+    // INVARIANT: the hash is made here, of the text that is shown, and never taken from the broker.
+    if ((await digestOf('approval', request.content)) !== request.digest) {
+      throw new Problem(
+        'the broker names another hash than the one of what it shows',
+        'internal',
+        'nothing was approved; tell whoever runs the broker',
+      );
+    }
+    const assertion = await signText('approval', request.content);
+    await call('POST /v1/requests/:id/approve', { params: { id: request.id }, body: { assertion } });
+    await queries.invalidateQueries();
+  };
+  return (
+    <>
+      <ErrorNote error={error} />
+      <div className="buttons">
+        <button type="button" className="main" disabled={isRunning} onClick={() => void run(approve)}>
+          Approve with your passkey
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Deny({ request, label }: { readonly request: RequestView; readonly label: string }) {
+  const queries = useQueryClient();
+  return (
+    <ConfirmButton
+      label={label}
+      tone="bad"
+      question={`${label}: ${request.requester.name} → ${request.target}?`}
+      reason={{ label: 'Why (shown to who asked)', isNeeded: false }}
+      onConfirm={async (reason) => {
+        await call('POST /v1/requests/:id/deny', {
+          params: { id: request.id },
+          body: reason === '' ? {} : { reason },
+        });
+        await queries.invalidateQueries();
+      }}
+    />
+  );
+}
+
+function Cancel({ request }: { readonly request: RequestView }) {
+  const queries = useQueryClient();
+  return (
+    <ConfirmButton
+      label="Take my request back"
+      question="Take this request back?"
+      onConfirm={async () => {
+        await call('POST /v1/requests/:id/cancel', { params: { id: request.id } });
+        await queries.invalidateQueries();
+      }}
+    />
+  );
+}

@@ -1,0 +1,31 @@
+// How people are themselves in a browser: passkeys, and the sign-ins that they open (a browser login is a sign-in,
+// never a session: design section 2).
+
+import type { IdentityId } from './ids.ts';
+
+/** A WebAuthn credential of one person. The id is the SHA-256 of the authenticator's own, base64url. */
+export interface Passkey {
+  readonly id: string;
+  /** The authenticator's id for it, base64url. */
+  readonly credential: string;
+  readonly identity: IdentityId;
+  /** As its owner calls it. */
+  readonly name: string;
+  /** COSE_Key, base64url. */
+  readonly publicKey: string;
+  /** Of the authenticator; 0 where it keeps none. */
+  readonly counter: number;
+  /** Other devices of its owner may have it too. */
+  readonly isSynced: boolean;
+  readonly createdAt: number;
+  readonly lastUsedAt?: number;
+}
+
+/** A browser that a passkey let in. The id is the SHA-256 of the cookie's value, base64url. */
+export interface SignIn {
+  readonly id: string;
+  readonly identity: IdentityId;
+  readonly passkey: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
