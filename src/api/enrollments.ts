@@ -85,7 +85,14 @@ export const invitePersonBody = z.strictObject({
 });
 
 /** The token is shown once and stored hashed. */
-export const invited = z.object({ id: z.string(), name: z.string(), token: z.string(), expiresAt: time });
+export const invited = z.object({
+  id: z.string(),
+  name: z.string(),
+  token: z.string(),
+  /** person: the same in a browser; the token stands behind the "#", which no server sees. */
+  link: z.string().optional(),
+  expiresAt: time,
+});
 export type Invited = z.infer<typeof invited>;
 
 /** `now`: the old key is dead at once, and not only when the new one is there. */

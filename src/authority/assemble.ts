@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import type { BrokerConfig, ConsoleConfig } from '../core/broker-config.ts';
+import { consoleOrigin, type BrokerConfig } from '../core/broker-config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { EventDraft } from '../core/event.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -13,7 +13,7 @@ import type { Random } from '../platform/random.ts';
 import { listenApi } from './api/listen.ts';
 import { buildApi } from './api/server.ts';
 import { ConsolePages } from './console/pages.ts';
-import type { AuthorityContext, ConsoleFacts } from './context.ts';
+import type { AuthorityContext } from './context.ts';
 import { createFirstInvite } from './enroll/first-invite.ts';
 import { serveControl } from './gates/control-server.ts';
 import { GateBook } from './gates/gate-book.ts';
@@ -100,7 +100,9 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       address: config.address,
       also: config.also,
       stateEpoch: await readStateEpoch(store),
-      ...(config.console === undefined ? {} : { console: consoleFacts(config.console) }),
+      ...(config.console === undefined
+        ? {}
+        : { console: { host: config.console.host, origin: consoleOrigin(config.console) } }),
     };
     const ctx: AuthorityContext = {
       store,
@@ -180,10 +182,6 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await close();
     throw inWords(error);
   }
-}
-
-function consoleFacts({ host, port }: ConsoleConfig): ConsoleFacts {
-  return { host, origin: `https://${host}${port === 443 ? '' : `:${port}`}` };
 }
 
 /** Whoever starts a broker may read what is wrong with its disk; the api says less. */

@@ -20,10 +20,16 @@ export interface Brought {
   readonly addresses?: readonly string[] | undefined;
 }
 
+export type PinnedBroker = Pick<KnownBroker, 'root' | 'trustDomain'>;
+
 /** Undefined when it is not ours. */
 export function newProfile(
   { kind, id, name, certificate, keyset, addresses = [] }: Brought,
-  { address, broker, key }: { readonly address: string; readonly broker: KnownBroker; readonly key: KeyPair },
+  {
+    address,
+    broker,
+    key,
+  }: { readonly address: string; readonly broker: PinnedBroker; readonly key: KeyPair },
 ): Profile | undefined {
   const peer = peerOf(new X509Certificate(certificate));
   const isOurs =

@@ -30,6 +30,16 @@ export interface ConsoleConfig {
   readonly files?: { readonly certificate: string; readonly key: string };
 }
 
+/** As browsers write it. */
+export function consoleOrigin({ host, port }: Pick<ConsoleConfig, 'host' | 'port'>): string {
+  return `https://${host}${port === 443 ? '' : `:${port}`}`;
+}
+
+/** Where an invite becomes a passkey. The token stands behind the "#": no server on the way sees it. */
+export function enrollLink(origin: string, token: string): string {
+  return `${origin}/enroll#${token}`;
+}
+
 export const defaultListen = '0.0.0.0:7443';
 
 const keys = [

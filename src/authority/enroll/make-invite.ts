@@ -2,6 +2,7 @@
 // newer invite for the same name replaces the older one, so a lost token is worth nothing.
 
 import type { Invited } from '../../api/enrollments.ts';
+import { enrollLink } from '../../core/broker-config.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventActor } from '../../core/event.ts';
 import { newId } from '../../core/ids.ts';
@@ -29,6 +30,7 @@ export interface WantedInvite {
 
 export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): Promise<Invited> {
   const now = ctx.clock.now();
+  const { console } = ctx.broker;
   const token = newToken(ctx.random, { kind: wanted.kind, rootFingerprint: ctx.pki.rootFingerprint });
   const hash = tokenHash(token);
   if (hash === undefined) throw new Error('a new token does not read back');
@@ -68,6 +70,7 @@ export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): P
     id: enrollment.id,
     name: enrollment.name,
     token,
+    ...(wanted.kind === 'human' && console !== undefined ? { link: enrollLink(console.origin, token) } : {}),
     expiresAt: new Date(enrollment.expiresAt).toISOString(),
   };
 }

@@ -2,7 +2,7 @@
 // a stop ends the gate first, which drains, and then the authority, so that every end is recorded.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { formatHostPort, type BrokerConfig } from '../../core/broker-config.ts';
+import { consoleOrigin, enrollLink, formatHostPort, type BrokerConfig } from '../../core/broker-config.ts';
 import { isErrorCode, SallyportError } from '../../core/errors.ts';
 import { startPart, type ChildMessage, type Part } from '../../platform/child.ts';
 import { gateConfinement } from './confinement.ts';
@@ -174,6 +174,7 @@ function announce(options: SupervisorOptions, ready: NonNullable<ChildMessage['r
   process.stdout.write(`sallyport broker "${options.config.name}", data in ${options.dataDir}\n`);
   process.stdout.write(`root fingerprint ${String(ready['rootFingerprint'])}\n`);
   const invite = ready['invite'];
+  const { console } = options.config;
   if (invite === undefined) return;
   process.stdout.write(
     [
@@ -182,6 +183,14 @@ function announce(options: SupervisorOptions, ready: NonNullable<ChildMessage['r
       '',
       `  sallyport login ${options.config.address} --invite ${String(invite)}`,
       '',
+      ...(console === undefined
+        ? []
+        : [
+            'or, for a passkey, open in a browser:',
+            '',
+            `  ${enrollLink(consoleOrigin(console), String(invite))}`,
+            '',
+          ]),
       '',
     ].join('\n'),
   );

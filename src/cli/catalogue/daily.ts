@@ -21,12 +21,16 @@ const waiting: FlagSpec = {
 export const daily: readonly CommandSpec[] = [
   {
     path: 'login',
-    summary: 'sign in to a broker: a person with a one-time invite, a machine by what it is',
+    summary: 'sign in to a broker: a person in the browser or with an invite, a machine by what it is',
     args: [{ name: 'address' }],
     flags: [
       { name: 'invite', value: 'TOKEN', summary: 'the invite, from an administrator' },
       { name: 'workload', value: 'NAME', summary: 'a machine: its name; then with --root' },
-      { name: 'root', value: 'FINGERPRINT', summary: 'a machine: of the broker’s root' },
+      {
+        name: 'root',
+        value: 'FINGERPRINT',
+        summary: 'of the broker’s root, where nobody signed in from here before',
+      },
       { name: 'key', value: 'FILE', summary: 'a machine: its private key', completes: 'file' },
       {
         name: 'token-file',
@@ -41,14 +45,26 @@ export const daily: readonly CommandSpec[] = [
       },
     ],
     examples: [
+      'sallyport login gate.example.com:7443',
       'sallyport login gate.example.com:7443 --invite sp2.h.…',
       'sallyport login gate.example.com:7443 --workload ci-deploy --root …',
     ],
     notes: [
+      'without more than the address: shows a code, and a browser that your passkey let in says yes to it',
       'a machine is signed in for 15 minutes, by a key that is made here; nothing renews it',
       'its token comes from --key, --token-file, SALLYPORT_ID_TOKEN (GitLab id_tokens), or is asked of GitHub',
     ],
     load: () => import('../commands/login.ts'),
+  },
+  {
+    path: 'trust',
+    summary: 'let this machine’s browsers trust the console of the broker',
+    flags: [
+      { name: 'out', value: 'FILE', summary: 'only write the root certificate there', completes: 'file' },
+    ],
+    examples: ['sallyport trust', 'sallyport trust --out console.pem'],
+    notes: ['that root can sign for the name of the console, and for no other'],
+    load: () => import('../commands/trust.ts'),
   },
   {
     path: 'logout',

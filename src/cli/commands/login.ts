@@ -1,5 +1,6 @@
-// sallyport login ADDRESS --invite TOKEN, or --workload NAME for a machine (workload/sign-in.ts). First contact: the invite carries the fingerprint of the broker's
-// root, so the broker is checked before the invite is shown to it. The key is made here and stays here.
+// sallyport login ADDRESS: by a browser (sign-in/by-browser.ts), by an invite, or for a machine by what it is
+// (workload/sign-in.ts). The invite carries the fingerprint of the broker's root, so the broker is checked before the
+// invite is shown to it. The key is made here and stays here.
 
 import type { Redeemed } from '../../api/enrollments.ts';
 import { SallyportError } from '../../core/errors.ts';
@@ -39,10 +40,14 @@ export async function run(options: Options): Promise<number> {
     const { signInWorkload } = await import('../workload/sign-in.ts');
     return await signInWorkload({ ...options, address, workload, root }, now);
   }
-  if (invite === undefined || workload !== undefined) {
+  if (workload !== undefined) {
     throw new SallyportError('invalid', 'a person signs in by an invite, a machine by what it is', {
       next: 'give one of --invite TOKEN and --workload NAME',
     });
+  }
+  if (invite === undefined) {
+    const { signInByBrowser } = await import('../sign-in/by-browser.ts');
+    return await signInByBrowser({ ...options, address }, now);
   }
   const token = parseToken(invite);
   if (token?.kind !== 'human') {

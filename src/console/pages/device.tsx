@@ -43,6 +43,7 @@ export function Device() {
           <button type="submit">Look</button>
         </div>
       </form>
+      {code === '' ? <FirstTime /> : null}
       <ErrorNote error={found.error} />
       {found.data === undefined ? null : <Confirm key={found.data.code} shown={found.data} />}
     </section>
@@ -81,6 +82,22 @@ function Confirm({ shown }: { readonly shown: CodeView }) {
           Let it in with your passkey
         </button>
       </div>
+    </>
+  );
+}
+
+/** What to type on a machine from which nobody signed in before: it has to know the root. */
+function FirstTime() {
+  const trust = useQuery({ queryKey: ['trust'], queryFn: async () => await call('GET /v1/trust', {}) });
+  if (trust.data === undefined) return null;
+  return (
+    <>
+      <p className="quiet">On a machine that knows this broker: sallyport login ADDRESS. On a new one:</p>
+      <pre>
+        <code>
+          sallyport login {location.hostname}:{location.port || '443'} --root {trust.data.rootFingerprint}
+        </code>
+      </pre>
     </>
   );
 }

@@ -49,6 +49,12 @@ export async function run(options: Options): Promise<number> {
   );
   print('');
   print(tone('strong', printableLines(line)));
+  if (invited.link !== undefined) {
+    print('');
+    print('or, for a passkey, in a browser:');
+    print('');
+    print(tone('strong', printableLines(invited.link)));
+  }
   return 0;
 }
 
