@@ -289,6 +289,7 @@ export const limits = {
   /** From the question to the authenticator's answer. */
   challengeLifeMs: 5 * 60_000,
   challengesMax: 10_000,
+  challengesPerAddressPerMinute: 120,
   passkeyAttemptsPerAddressPerMinute: 30,
   /** Codes that commands show to be let in by a browser. */
   codeLifeMs: 10 * 60_000,

@@ -222,6 +222,22 @@ suite('H8 what a browser sends along by itself', () => {
   });
 });
 
+test('R7 the name of a passkey acts on no terminal; challenges are limited by address', async () => {
+  const browser = new Browser(world);
+  const token = await invite('ana');
+  const options = await browser.begin('POST /v1/passkeys/enroll/begin', { token });
+  const attestation = browser.authenticator.create(options);
+  const odd = await browser.call('POST /v1/passkeys/enroll', {
+    body: { token, name: 'a\u001b[2Jb', attestation },
+  });
+  assert.equal(odd.body['code'], 'invalid');
+  const statuses = new Set<number>();
+  for (let n = 0; n <= limits.challengesPerAddressPerMinute; n += 1) {
+    statuses.add((await browser.call('POST /v1/passkeys/sign-in/begin')).status);
+  }
+  assert.deepEqual([...statuses], [200, 429]);
+});
+
 suite('a sign-in ends', () => {
   test('at sign-out, after its time, and when it is left alone', async () => {
     const browser = await enrolled('ana');

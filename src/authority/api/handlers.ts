@@ -83,7 +83,7 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
       return { done: true };
     },
 
-    beginSignIn: async () => doors.passkey.beginSignIn(),
+    beginSignIn: async ({ sourceIp }) => doors.passkey.beginSignIn(sourceIp),
     signIn: async ({ body, sourceIp, setCookie }) =>
       withCookie(await doors.passkey.signIn(body.assertion, sourceIp), setCookie),
     beginEnroll: async ({ body, sourceIp }) => await doors.passkey.beginEnroll(body.token, sourceIp),

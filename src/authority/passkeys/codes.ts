@@ -77,7 +77,8 @@ export class SignInCodes {
   }
 
   show(caller: Operator, code: string): CodeView {
-    const { machine, key, sourceIp, createdAt, expiresAt, code: whole } = this.#find(caller, code);
+    const waiting = this.#find(caller, code);
+    const { machine, key, sourceIp, createdAt, expiresAt, code: whole } = waiting;
     return {
       code: whole,
       machine,
@@ -85,7 +86,7 @@ export class SignInCodes {
       sourceIp,
       createdAt: iso(createdAt),
       expiresAt: iso(expiresAt),
-      content: canonicalJson(contentOf(this.#find(caller, code), caller)),
+      content: canonicalJson(contentOf(waiting, caller)),
     };
   }
 

@@ -10,6 +10,7 @@ import type { Passkey } from '../../core/sign-in.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
+import { requireText } from '../enroll/names.ts';
 import { StoreConflict } from '../store/store.ts';
 import type { Challenges } from './challenges.ts';
 import { creationOptions, requireConsole } from './options.ts';
@@ -38,7 +39,7 @@ export async function addPasskey(
   ctx: AuthorityContext,
   caller: Operator,
   {
-    name,
+    name: typed,
     attestation,
     challenges,
   }: {
@@ -48,6 +49,7 @@ export async function addPasskey(
   },
 ): Promise<PasskeyView> {
   const { identity } = caller;
+  const name = requireText(typed, 'name');
   const challenge = challengeOf(attestation);
   const asked = challenges.take(challenge, 'add');
   if (challenge === undefined || asked?.identity !== identity.id)

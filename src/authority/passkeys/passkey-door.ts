@@ -11,6 +11,7 @@ import { RateLimit } from '../api/rate-limit.ts';
 import type { Refusals } from '../api/refusals.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
+import { requireText } from '../enroll/names.ts';
 import { personOf, requireKnownPerson } from '../enroll/new-holder.ts';
 import { commitOnce, findEnrollment, requireInviter } from '../enroll/open-enrollment.ts';
 import { TokenFault } from '../enroll/token-fault.ts';
@@ -30,17 +31,21 @@ export class PasskeyDoor {
   readonly #ctx: AuthorityContext;
   readonly #refusals: Refusals;
   readonly #attempts: RateLimit;
+  readonly #begun: RateLimit;
 
   constructor(ctx: AuthorityContext, refusals: Refusals) {
     this.#ctx = ctx;
     this.#refusals = refusals;
     this.#attempts = new RateLimit(ctx.clock, limits.passkeyAttemptsPerAddressPerMinute);
+    this.#begun = new RateLimit(ctx.clock, limits.challengesPerAddressPerMinute);
     this.challenges = new Challenges(ctx);
   }
 
   /** Whoever it is shows it by his passkey: nobody is named before. */
-  beginSignIn(): { readonly options: Readonly<Record<string, unknown>> } {
+  beginSignIn(sourceIp: string): { readonly options: Readonly<Record<string, unknown>> } {
     const { host } = requireConsole(this.#ctx);
+    // The oldest challenges make room: nobody alone may push out those of all others.
+    if (!this.#begun.take(sourceIp)) throw tooMany('were begun from');
     const challenge = this.challenges.make({ purpose: 'sign_in' });
     return {
       options: { challenge, rpId: host, userVerification: 'required', timeout: limits.challengeLifeMs },
@@ -91,6 +96,7 @@ export class PasskeyDoor {
   ): Promise<LetIn> {
     const ctx = this.#ctx;
     const console = requireConsole(ctx);
+    const name = requireText(asked.name, 'name');
     return await this.#guarded(sourceIp, async () => {
       const { challenge, asked: begun } = this.#take(asked.attestation, 'enroll');
       const { enrollment, identity: known, rev } = await openInvite(ctx, asked.token);
@@ -101,7 +107,7 @@ export class PasskeyDoor {
       const identity = known ?? person?.identity;
       if (identity === undefined) throw new TokenFault(`${enrollment.id} makes nobody`);
       const now = ctx.clock.now();
-      const passkey: Passkey = { ...made, identity: identity.id, name: asked.name, createdAt: now };
+      const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: now };
       const started = await newSignIn(ctx, { identity, passkey, sourceIp });
       const actor = { kind: 'human', id: identity.id } as const;
       await commitOnce(ctx, {
@@ -157,9 +163,7 @@ export class PasskeyDoor {
 
   async #guarded<T>(sourceIp: string, work: () => Promise<T>): Promise<T> {
     if (!this.#attempts.hasLeft(sourceIp)) {
-      throw new SallyportError('rate_limited', 'too many sign-ins were refused for your address', {
-        next: 'try again in a minute',
-      });
+      throw tooMany('were refused for');
     }
     try {
       return await work();
@@ -177,6 +181,12 @@ export class PasskeyDoor {
       throw error.toCaller();
     }
   }
+}
+
+function tooMany(what: string): SallyportError {
+  return new SallyportError('rate_limited', `too many sign-ins ${what} your address`, {
+    next: 'try again in a minute',
+  });
 }
 
 /** For people only; absent identity: it makes a new one. */
