@@ -1,9 +1,10 @@
-// Routes of access that others approve, of when work is expected, and of machines.
+// Routes of access that others approve, of the tickets and windows that it stands on, and of machines.
 
 import { identityView } from './nouns.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
 import * as requests from './requests.ts';
 import { byId, operators, type Route } from './route.ts';
+import * as tickets from './tickets.ts';
 import * as windows from './windows.ts';
 import * as workloads from './workloads.ts';
 
@@ -86,6 +87,26 @@ export const accessRoutes = {
     browser: 'too',
     params: byId,
     response: requests.requestView,
+  },
+
+  ticketMessage: {
+    method: 'POST',
+    path: '/v1/tickets/messages/:source',
+    summary: 'A ticket system tells of a ticket, signed',
+    who: 'public',
+    isRaw: true,
+    params: tickets.bySource,
+    body: tickets.ticketMessage,
+    response: done,
+  },
+  listTickets: {
+    method: 'GET',
+    path: '/v1/tickets',
+    summary: 'Tickets that were told of',
+    who: operators,
+    role: 'auditor',
+    query: pageQuery,
+    response: pageOf(tickets.ticketView),
   },
 
   listWindows: {

@@ -15,6 +15,8 @@ export interface Route {
   readonly browser?: 'too' | 'only';
   /** It answers late on purpose: the caller hears so at once (status 102), and a stop does not wait for it. */
   readonly isSlow?: true;
+  /** Its handler sees the bytes of the body: a signature is over them. */
+  readonly isRaw?: true;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;

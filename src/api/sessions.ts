@@ -12,12 +12,15 @@ export const openSessionBody = z.strictObject({
   params: z.record(z.string(), z.unknown()),
   /** Ends sooner than policy would: milliseconds from now. */
   forMs: z.number().int().positive().optional(),
+  /** The change or incident that the work belongs to. */
+  ticket: z.string().min(1).max(64).optional(),
 });
 
 /** As one opens it; `waitMs` at most for one call: whoever wants to wait longer asks again. */
 export const awaitDeviceBody = z.strictObject({
   target: z.string().min(1).max(128),
   params: z.record(z.string(), z.unknown()),
+  ticket: z.string().min(1).max(64).optional(),
   waitMs: z.number().int().positive().max(limits.deviceWaitMaxMs),
 });
 
@@ -32,6 +35,7 @@ export const sessionView = z.object({
   policy: z.string(),
   policies: z.array(z.string()),
   user: z.string().optional(),
+  ticket: z.string().optional(),
   createdAt: time,
   activeAt: time.optional(),
   mustEndAt: time,

@@ -28,6 +28,8 @@ import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
 import { startSweep } from './sweep.ts';
 import { assertionSweep } from './workload/forget-assertions.ts';
+import { readTicketSources } from './tickets/sources.ts';
+import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
 import { requestSweep } from './requests/request-watch.ts';
 import { receiptSweep } from './sessions/missing-receipts.ts';
@@ -118,12 +120,14 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       },
       locks: new LockBook(clock),
       windows: new WindowBook(clock),
+      tickets: new TicketBook(clock, await readTicketSources(options.dataDir)),
       sessions: new LiveSessions(clock),
       gates: new GateBook(),
       broker,
     };
     await ctx.locks.load(store);
     await ctx.windows.load(store);
+    await ctx.tickets.load(store);
     await loadPolicies(ctx, join(options.dataDir, 'policies'));
     endOnExpiry(ctx);
     await restoreSessions(ctx);

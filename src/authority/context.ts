@@ -14,6 +14,7 @@ import type { GateBook } from './gates/gate-book.ts';
 import type { LiveSessions } from './sessions/live-sessions.ts';
 import type { LockBook } from './sessions/lock-book.ts';
 import type { Store } from './store/store.ts';
+import type { TicketBook } from './tickets/ticket-book.ts';
 import type { WindowBook } from './windows/window-book.ts';
 
 export interface AuthorityContext {
@@ -29,6 +30,8 @@ export interface AuthorityContext {
   readonly locks: LockBook;
   /** Maintenance windows, in memory, read at every decision. */
   readonly windows: WindowBook;
+  /** Tickets of other systems, in memory, read at every decision. */
+  readonly tickets: TicketBook;
   /** Sessions in which a byte may move. */
   readonly sessions: LiveSessions;
   /** Connected gates, live links, and the way to send them orders. */

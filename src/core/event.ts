@@ -67,6 +67,7 @@ export const eventTypes = [
   'policy.decided',
   'window.added',
   'window.removed',
+  'ticket.changed',
   'request.created',
   'request.approved',
   'request.withdrawn',

@@ -297,6 +297,15 @@ export const limits = {
   codesPerAddressPerMinute: 10,
   codeLooksPerIdentityPerMinute: 20,
 
+  ticketsMax: 20_000,
+  ticketCoversMax: 200,
+  webhookSecretMinLength: 24,
+  webhookIdMaxLength: 128,
+  webhookSignaturesMax: 4,
+  /** Between the sender's clock and ours (Standard Webhooks suggests five minutes). */
+  webhookSkewMs: 5 * 60_000,
+  webhookAttemptsPerAddressPerMinute: 30,
+
   windowsMax: 500,
   windowLongestMs: 7 * 24 * 60 * 60_000,
 

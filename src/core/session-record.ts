@@ -32,6 +32,8 @@ export interface Session extends SessionLife {
   readonly params: ChannelParams;
   /** The access request that it used up: its approvals hold it. */
   readonly request?: RequestId;
+  /** The ticket that was named for it. */
+  readonly ticket?: string;
   readonly sourceIp?: string;
   readonly idleMs: number;
   readonly createdAt: number;
@@ -39,6 +41,8 @@ export interface Session extends SessionLife {
   readonly mustEndAt: number;
   /** Policy allowed it for a maintenance window, which closes then. */
   readonly windowEndsAt?: number;
+  /** Policy allowed it for a ticket, whose change window ends then. */
+  readonly ticketEndsAt?: number;
   /** Channels that were open and have closed, and what they moved. */
   readonly channels: number;
   /** How many ends of channels the gate has told; absent in records of before this was kept. */

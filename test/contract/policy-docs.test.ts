@@ -1,5 +1,5 @@
 // docs/policy.md promises that its examples work: every ```cedar block passes the check, also on the pages of
-// approvals and windows, every ```cedar refused block is refused, and the ```yaml cases give the answers that
+// approvals, windows and tickets, every ```cedar refused block is refused, and the ```yaml cases give the answers that
 // they expect.
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import { checkPolicies } from '../../src/authority/policy/check.ts';
 import { schemaText } from '../../src/authority/policy/schema.ts';
 import { testPolicies } from '../../src/authority/policy/test-cases.ts';
 
-const [page = '', ...others] = ['policy', 'approvals', 'windows'].map((name) =>
+const [page = '', ...others] = ['policy', 'approvals', 'windows', 'tickets'].map((name) =>
   readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8'),
 );
 
@@ -31,7 +31,7 @@ test('every example of the policy page passes the check without a warning', () =
   }
 });
 
-test('so does every example of approvals and windows', () => {
+test('so does every example of approvals, windows and tickets', () => {
   for (const other of others) {
     const found = blocks('cedar', other);
     assert.ok(found.length > 0);

@@ -7,6 +7,7 @@ import type { Invited, Redeemed } from '../../src/api/enrollments.ts';
 import type { Connection } from '../../src/authority/api/connection.ts';
 import { buildApi, type Api, type ApiOptions } from '../../src/authority/api/server.ts';
 import type { AuthorityContext } from '../../src/authority/context.ts';
+import type { TicketSources } from '../../src/authority/tickets/sources.ts';
 import { createFirstInvite } from '../../src/authority/enroll/first-invite.ts';
 import type { Role } from '../../src/core/identity.ts';
 import { createCsr } from '../../src/platform/csr.ts';
@@ -34,6 +35,7 @@ export interface CallOptions {
   readonly sourceIp?: string;
   readonly key?: string;
   readonly raw?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ApiWorld extends World {
@@ -54,9 +56,10 @@ const browserHeader = 'x-test-browser';
 
 export async function makeApiWorld(
   policy?: string | null,
-  options: Pick<ApiOptions, 'issuerKeys'> = {},
+  options: Pick<ApiOptions, 'issuerKeys'> & { readonly ticketSources?: TicketSources } = {},
 ): Promise<ApiWorld> {
-  const base = await makeWorld(policy);
+  const { ticketSources, ...apiOptions } = options;
+  const base = await makeWorld(policy, ticketSources);
   const lines: string[] = [];
   const log = await createLog({
     component: 'authority',
@@ -70,7 +73,7 @@ export async function makeApiWorld(
     isBrowsers: request.headers[browserHeader] !== undefined,
     sourceIp: String(request.headers[addressHeader]),
   });
-  const api = await buildApi(ctx, { connectionOf, ...options });
+  const api = await buildApi(ctx, { connectionOf, ...apiOptions });
 
   const exchange = async (
     peer: Peer | undefined,
@@ -89,6 +92,7 @@ export async function makeApiWorld(
         [addressHeader]: options.sourceIp ?? '192.0.2.1',
         ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
         ...(options.key === undefined ? {} : { 'idempotency-key': options.key }),
+        ...options.headers,
       },
       ...(payload === undefined ? {} : { payload }),
     });

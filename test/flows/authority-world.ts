@@ -12,6 +12,8 @@ import { loadOrCreateAuthorityKeys } from '../../src/authority/pki/authority-key
 import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { authorizeChannel } from '../../src/authority/sessions/authorize-channel.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
+import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
+import type { TicketSources } from '../../src/authority/tickets/sources.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
 import { LockBook } from '../../src/authority/sessions/lock-book.ts';
 import { openSession } from '../../src/authority/sessions/open-session.ts';
@@ -46,7 +48,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function makeWorld(policyText: string | null = operatorsPolicy): Promise<World> {
+export async function makeWorld(
+  policyText: string | null = operatorsPolicy,
+  ticketSources: TicketSources = new Map(),
+): Promise<World> {
   const clock = new ManualClock();
   const random = seededRandom('flows');
   const dir = mkdtempSync(join(tmpdir(), 'sallyport-flow-'));
@@ -68,6 +73,7 @@ export async function makeWorld(policyText: string | null = operatorsPolicy): Pr
     pki,
     locks: new LockBook(clock),
     windows: new WindowBook(clock),
+    tickets: new TicketBook(clock, ticketSources),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),
     broker: {

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { routes, RouteName } from '../../api/routes.ts';
 import type { Operator } from '../admin/operator.ts';
 import type { Caller } from '../context.ts';
+import type { Raw } from '../tickets/webhook-signature.ts';
 
 type RouteOf<N extends RouteName> = (typeof routes)[N];
 type Part<R, K extends string> = R extends { readonly [P in K]: infer T extends z.ZodType }
@@ -17,11 +18,14 @@ type CallerOf<R> = R extends { readonly who: 'public' }
     ? Operator
     : Caller;
 
+type RawOf<R> = R extends { readonly isRaw: true } ? Raw : undefined;
+
 export interface Call<N extends RouteName> {
   readonly caller: CallerOf<RouteOf<N>>;
   readonly params: Part<RouteOf<N>, 'params'>;
   readonly query: Part<RouteOf<N>, 'query'>;
   readonly body: Part<RouteOf<N>, 'body'>;
+  readonly raw: RawOf<RouteOf<N>>;
   /** Where the request comes from, as the gate's front door saw it. */
   readonly sourceIp: string;
   /** Of this browser's sign-in; undefined ends it. */

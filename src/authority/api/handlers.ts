@@ -1,6 +1,7 @@
 // One handler for each route of src/api/routes.ts: which use-case it is, and what it is given. Nothing is
 // decided here. A route without its handler does not compile.
 
+import type { JsonObject } from '../../core/json.ts';
 import * as facts from '../admin/broker-facts.ts';
 import { acceptDevice } from '../admin/accept-device.ts';
 import { addLock } from '../admin/add-lock.ts';
@@ -50,6 +51,8 @@ import { listRequests, showRequest } from '../requests/list-requests.ts';
 import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
+import { listTickets } from '../tickets/list-tickets.ts';
+import type { TicketDoor } from '../tickets/receive-webhook.ts';
 import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
 import { addMachine } from '../workload/add-machine.ts';
 import type { WorkloadDoor } from '../workload/sign-in-workload.ts';
@@ -63,6 +66,7 @@ export interface Doors {
   readonly workload: WorkloadDoor;
   readonly passkey: PasskeyDoor;
   readonly codes: SignInCodes;
+  readonly tickets: TicketDoor;
 }
 
 export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
@@ -125,6 +129,10 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     denyRequest: async ({ caller, params, body }) =>
       await denyRequest(ctx, caller, { id: params.id, reason: body.reason }),
     cancelRequest: async ({ caller, params }) => await cancelRequest(ctx, caller, params.id),
+
+    ticketMessage: async ({ params, body, raw, sourceIp }) =>
+      await doors.tickets.receive({ ...raw, source: params.source, document: body as JsonObject, sourceIp }),
+    listTickets: async ({ query }) => await listTickets(ctx, query),
 
     listWindows: async ({ query }) => await listWindows(ctx, query),
     addWindow: async ({ caller, body }) => await addWindow(ctx, caller, body),

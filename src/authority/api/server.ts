@@ -21,6 +21,8 @@ import { SignInCodes } from '../passkeys/codes.ts';
 import { PasskeyDoor } from '../passkeys/passkey-door.ts';
 import { cookieName, cookieText, SignIns } from '../passkeys/sign-ins.ts';
 import { startSweep } from '../sweep.ts';
+import { TicketDoor } from '../tickets/receive-webhook.ts';
+import type { Raw } from '../tickets/webhook-signature.ts';
 import { browserCaller } from './browser-caller.ts';
 import { callerOf } from './caller.ts';
 import { Connections, type Connection } from './connection.ts';
@@ -54,6 +56,7 @@ type AnyHandler = (call: {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
+  readonly raw: Raw | undefined;
   readonly sourceIp: string;
   readonly setCookie: (value: string | undefined) => void;
   readonly gone: AbortSignal | undefined;
@@ -92,9 +95,12 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
     workload: new WorkloadDoor(ctx, refusals, options.issuerKeys ?? new IssuerKeys(ctx.clock)),
     passkey: new PasskeyDoor(ctx, refusals),
     codes: new SignInCodes(ctx),
+    tickets: new TicketDoor(ctx, refusals),
   });
   const signIns = new SignIns(ctx);
   const callers = new WeakMap<FastifyRequest, Caller | undefined>();
+  /** Of routes that want them. */
+  const bodies = new WeakMap<FastifyRequest, Buffer>();
 
   const app = Fastify({
     logger: false,
@@ -106,6 +112,12 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (bodies.has(request)) bodies.set(request, body);
+    void parseJson(request, body.toString('utf8'), done);
+  });
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply));
   app.setNotFoundHandler(async (request, reply) => {
     const isPage = request.method === 'GET' && connectionOf(request.raw).isBrowsers === true;
@@ -154,18 +166,21 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
         const connection = connectionOf(request.raw);
         const who = connection.isBrowsers === true ? browserCaller : callerOf;
         const { headers } = request;
+        if (route.isRaw === true) bodies.set(request, Buffer.alloc(0));
         callers.set(request, await who(ctx, refusals, { name, route, connection, headers, signIns }));
       },
       handler: async (request, reply) => {
         const caller = callers.get(request);
-        const { params, query, body } = request;
+        const { params, query, body, headers } = request;
+        const bytes = bodies.get(request);
+        const raw = bytes === undefined ? undefined : { body: bytes, headers };
         const { sourceIp, allowTime } = connectionOf(request.raw);
         const gone = route.isSlow === true ? whenGone(reply.raw) : undefined;
         if (gone !== undefined) allowTime?.(reply.raw);
         const setCookie = (value: string | undefined): void =>
           void reply.header('set-cookie', cookieText(value));
         const run = async (): Promise<unknown> =>
-          await handler({ caller, params, query, body, sourceIp, setCookie, gone });
+          await handler({ caller, params, query, body, raw, sourceIp, setCookie, gone });
         const key = request.headers['idempotency-key'];
         if (key === undefined || route.method === 'GET' || caller === undefined || ownRetry.has(name)) {
           return await run();

@@ -99,13 +99,15 @@ export function approvalsNeeded(
     readonly requester: Identity;
     readonly destination: Destination;
     readonly action: RequestAction;
+    readonly ticket?: string | undefined;
   },
 ): number | undefined {
-  const { requester, destination, action } = facts;
+  const { requester, destination, action, ticket } = facts;
   const question = { principal: requester, action, ...destination } as const;
   return fewestApprovals((approvals) => {
-    // It may be asked for before its window opens.
-    const context = { now: ctx.clock.now(), approvals, inWindow: true };
+    // It may be asked for before its window opens, or its ticket's does.
+    const named = ticket === undefined ? {} : { ticket };
+    const context = { now: ctx.clock.now(), approvals, inWindow: true, ...named };
     return ctx.policy.decide({ ...question, context }).outcome === 'allow';
   });
 }

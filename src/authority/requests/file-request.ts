@@ -9,19 +9,20 @@ import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { requestActions, type AccessRequest, type RequestAction } from '../../core/request.ts';
+import { ticketFaultWords } from '../../core/ticket.ts';
 import { parseTarget } from '../../core/target.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
 import { canDiscover, lockOn, type Destination } from '../sessions/session-facts.ts';
+import { requireTicketId } from '../tickets/require-ticket.ts';
 import { approvalsNeeded, possibleApprovers } from './approvals.ts';
 import { viewRequest } from './request-view.ts';
 
 type Body = z.infer<typeof requestBody>;
 
 const approversNamed = 20;
-const ticketPattern = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}$/;
 
 export async function fileRequest(
   ctx: AuthorityContext,
@@ -29,9 +30,11 @@ export async function fileRequest(
   body: Body,
 ): Promise<RequestFiled> {
   const reason = requireText(body.reason, 'reason');
-  const ticket = body.ticket === undefined ? undefined : requireTicket(body.ticket);
+  const { ticket } = body;
+  if (ticket !== undefined) requireTicketId(ticket);
   const startAt = requireStart(ctx, body.startAt);
   const destination = await requireTarget(ctx, caller, body.target);
+  if (ticket !== undefined) requireTicket(ctx, ticket, destination);
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;
   const { actions, needed } = scopeOf(ctx, { requester, destination, body });
@@ -121,7 +124,7 @@ function scopeOf(
   }
   const needs = asked.map((action) => ({
     action,
-    needed: approvalsNeeded(ctx, { requester, destination, action }),
+    needed: approvalsNeeded(ctx, { requester, destination, action, ticket: body.ticket }),
   }));
   const helped = needs.filter(({ needed }) => needed !== undefined && needed > 0);
   if (helped.length === 0 && needs.some(({ needed }) => needed === 0)) {
@@ -165,10 +168,12 @@ async function refuseTooMany(ctx: AuthorityContext, { identity }: Operator): Pro
   });
 }
 
-function requireTicket(text: string): string {
-  if (ticketPattern.test(text)) return text;
-  throw new SallyportError('invalid', `"${printable(text, 80)}" is not a ticket`, {
-    next: 'write it as your ticket system does, for example CHG-4711',
+/** Where no ticket system is known, a ticket is a word for people. One that begins later may be asked for. */
+function requireTicket(ctx: AuthorityContext, ticket: string, destination: Destination): void {
+  const fault = ctx.tickets.sources.size === 0 ? undefined : ctx.tickets.faultOf(ticket, destination);
+  if (fault === undefined || fault === 'early') return;
+  throw new SallyportError('denied', `the ticket "${ticket}" ${ticketFaultWords[fault]}`, {
+    next: `name one that is open and names "${destination.device.name}"; what its system told last: sallyport tickets ls`,
   });
 }
 

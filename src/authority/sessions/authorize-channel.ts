@@ -174,7 +174,8 @@ async function decide(
     });
   }
   const approvals = await approvalsOf(ctx, session);
-  const wish = { identity, params, sourceIp, ...destination };
+  const { ticket } = session;
+  const wish = { identity, params, sourceIp, ...(ticket === undefined ? {} : { ticket }), ...destination };
   const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
   if (decision.outcome === 'allow') {
     if (isWithinTerms(decision.obligations, session, params)) return decision;

@@ -19,8 +19,9 @@ export interface LiveSession {
   readonly mustEndAt: number;
   /** It stands on approvals. */
   readonly isApproved: boolean;
+  readonly ticket?: string;
   /** What it is that comes at `mustEndAt`. */
-  readonly lastsUntil: 'deadline' | 'window';
+  readonly lastsUntil: 'deadline' | 'window' | 'ticket';
 }
 
 export type Expiry = 'start' | 'deadline';
@@ -70,7 +71,8 @@ export class LiveSessions {
       gate: session.gate,
       mustEndAt: session.mustEndAt,
       isApproved: session.request !== undefined,
-      lastsUntil: session.windowEndsAt === session.mustEndAt ? 'window' : 'deadline',
+      ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
+      lastsUntil: lastsUntil(session),
     };
     const now = this.#clock.now();
     const start =
@@ -156,4 +158,9 @@ export function subjectOf(session: LiveSession): LockSubject {
     service: session.service,
     session: session.id,
   };
+}
+
+function lastsUntil({ mustEndAt, windowEndsAt, ticketEndsAt }: Session): LiveSession['lastsUntil'] {
+  if (ticketEndsAt === mustEndAt) return 'ticket';
+  return windowEndsAt === mustEndAt ? 'window' : 'deadline';
 }

@@ -21,6 +21,7 @@ import { endSession } from './end-session.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { lockOn, type Destination } from './session-facts.ts';
 import { viewSession } from './session-view.ts';
+import { reviewTicket } from './review-sessions.ts';
 import { decideOn, refuseWish, type Allow, type Granted, type Wanted } from './wish.ts';
 
 type Body = z.infer<typeof openSessionBody>;
@@ -61,6 +62,7 @@ async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<
   }
   link.sessions.add(session.id);
   await endIfOvertaken(ctx, session, wanted, destination);
+  if (session.ticket !== undefined) await reviewTicket(ctx, session.ticket);
   return {
     session: await viewSession(ctx, session),
     linkNonce: link.linkNonce,
@@ -101,7 +103,7 @@ interface NewSession extends Granted {
 }
 
 function newSession(ctx: AuthorityContext, facts: NewSession): Session {
-  const { wanted, destination, allow, grant, windowEndsAt, link, forMs } = facts;
+  const { wanted, destination, allow, grant, windowEndsAt, ticket, ticketEndsAt, link, forMs } = facts;
   const now = ctx.clock.now();
   const { obligations } = allow;
   const { device, service } = destination;
@@ -146,7 +148,10 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
       wanted.caller.notAfter,
       wanted.identity.expiresAt ?? Number.POSITIVE_INFINITY,
       windowEndsAt ?? Number.POSITIVE_INFINITY,
+      ticketEndsAt ?? Number.POSITIVE_INFINITY,
     ),
+    ...(ticket === undefined ? {} : { ticket }),
+    ...(ticketEndsAt === undefined ? {} : { ticketEndsAt }),
     ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
     channels: 0,
     bytesUp: 0,
@@ -234,6 +239,7 @@ function issued(session: Session, wanted: Wanted): EventDraft {
       certificate: wanted.caller.serial,
       mustEndAt: new Date(session.mustEndAt).toISOString(),
       ...(session.user === undefined ? {} : { user: session.user }),
+      ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
       ...paramsForLog(session.params),
     },
   };

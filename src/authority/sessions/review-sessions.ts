@@ -22,6 +22,14 @@ export async function reviewApproved(ctx: AuthorityContext): Promise<void> {
   );
 }
 
+/** A ticket has changed: what was opened for it is looked at (negative test I8). */
+export async function reviewTicket(ctx: AuthorityContext, ticket: string): Promise<void> {
+  await review(
+    ctx,
+    ctx.sessions.all().filter((live) => live.ticket === ticket),
+  );
+}
+
 async function review(ctx: AuthorityContext, sessions: readonly LiveSession[]): Promise<void> {
   const lost = new Map<EndReason, SessionId[]>();
   for (const live of sessions) {
@@ -45,12 +53,15 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
     ...(service === undefined ? {} : { service: service.value }),
     params: paramsOf(session),
     ...(session.sourceIp === undefined ? {} : { sourceIp: session.sourceIp }),
+    ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
   };
   const approvals = await approvalsOf(ctx, session);
   const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
   if (decision.outcome === 'allow') return undefined;
   if (decideWish(ctx, { ...wish, approvals: approvals ?? 0, inWindow: true }).outcome === 'allow')
     return 'window';
+  if (decideWish(ctx, { ...wish, approvals: approvals ?? 0, ticketCounts: true }).outcome === 'allow')
+    return 'ticket';
   const request = session.request === undefined ? undefined : await ctx.store.get('request', session.request);
   const isHeldByApprovals =
     request !== undefined &&

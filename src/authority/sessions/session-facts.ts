@@ -23,6 +23,10 @@ export interface Wish extends Destination {
   readonly approvals?: number;
   /** As if it were so; default: as it is. */
   readonly inWindow?: boolean;
+  /** Whatever was named: policy hears of it only where it counts. */
+  readonly ticket?: string;
+  /** As if it were so; default: as it is. */
+  readonly ticketCounts?: boolean;
 }
 
 type Allow = Extract<Decision, { outcome: 'allow' }>;
@@ -30,10 +34,11 @@ type Allow = Extract<Decision, { outcome: 'allow' }>;
 interface Moment {
   readonly now: number;
   readonly inWindow: boolean;
+  readonly ticket: string | undefined;
 }
 
 /** One question a path for files, else one. */
-export function questionsOf(wish: Wish, { now, inWindow }: Moment): readonly Question[] {
+export function questionsOf(wish: Wish, { now, inWindow, ticket }: Moment): readonly Question[] {
   const { params } = wish;
   const user = userOf(params);
   const common: Question = {
@@ -44,6 +49,7 @@ export function questionsOf(wish: Wish, { now, inWindow }: Moment): readonly Que
     context: {
       now,
       inWindow,
+      ...(ticket === undefined ? {} : { ticket }),
       ...(wish.sourceIp === undefined ? {} : { sourceIp: wish.sourceIp }),
       ...(user === undefined ? {} : { user }),
       ...(wish.approvals === undefined ? {} : { approvals: wish.approvals }),
@@ -59,7 +65,8 @@ export function questionsOf(wish: Wish, { now, inWindow }: Moment): readonly Que
 export function decideWish(ctx: AuthorityContext, wish: Wish): Decision {
   let all: Allow | undefined;
   const inWindow = wish.inWindow ?? ctx.windows.stateFor(wish.device).isOpen;
-  for (const question of questionsOf(wish, { now: ctx.clock.now(), inWindow })) {
+  const ticket = countingTicket(ctx, wish);
+  for (const question of questionsOf(wish, { now: ctx.clock.now(), inWindow, ticket })) {
     const decision = ctx.policy.decide(question);
     if (decision.outcome === 'deny') return decision;
     const joined = all === undefined ? decision : join(all, decision);
@@ -76,6 +83,12 @@ export function decideWish(ctx: AuthorityContext, wish: Wish): Decision {
   }
   // A wish asks at least one question: parseParams takes no files channel without a path.
   return all ?? { outcome: 'deny', revision: undefined, policies: [], code: 'not_permitted', help: [] };
+}
+
+function countingTicket(ctx: AuthorityContext, wish: Wish): string | undefined {
+  const { ticket } = wish;
+  if (ticket === undefined) return undefined;
+  return (wish.ticketCounts ?? ctx.tickets.faultOf(ticket, wish) === undefined) ? ticket : undefined;
 }
 
 /** Undefined when the two name different OS users. */

@@ -19,6 +19,7 @@ export async function viewSession(ctx: AuthorityContext, session: Session): Prom
     policy: session.policy,
     policies: [...session.policies],
     ...(session.user === undefined ? {} : { user: session.user }),
+    ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
     createdAt: iso(session.createdAt),
     ...(session.activeAt === undefined ? {} : { activeAt: iso(session.activeAt) }),
     mustEndAt: iso(session.mustEndAt),

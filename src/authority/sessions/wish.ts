@@ -12,9 +12,11 @@ import type { Identity } from '../../core/identity.ts';
 import { printable } from '../../core/printable.ts';
 import { isReviewed } from '../../core/service.ts';
 import { parseTarget, type Target } from '../../core/target.ts';
+import { ticketFaultWords } from '../../core/ticket.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { findGrant, type Grant } from '../requests/grants.ts';
 import { fewestApprovals } from '../requests/approvals.ts';
+import { requireTicketId } from '../tickets/require-ticket.ts';
 import { findDestination, noSuchTarget } from './find-destination.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { canDiscover, decideWish, lockOn, type Destination, type Wish } from './session-facts.ts';
@@ -28,6 +30,7 @@ export interface Wanted {
   readonly parsed: Target;
   /** For a service its destination is put in once the service is found. */
   readonly params: ChannelParams;
+  readonly ticket: string | undefined;
 }
 
 /** A wish that policy grants at this moment. */
@@ -39,21 +42,23 @@ export interface Granted {
   readonly grant?: Grant;
   /** Unix ms: it is allowed for an open maintenance window, which closes then. */
   readonly windowEndsAt?: number;
+  /** The ticket that was named for it, by the caller or in the grant. */
+  readonly ticket?: string;
+  /** Unix ms: it is allowed for that ticket, whose change window ends then. */
+  readonly ticketEndsAt?: number;
 }
 
+type Body = Pick<z.infer<typeof openSessionBody>, 'target' | 'params' | 'ticket'>;
+
 /** Throws SallyportError; a refusal is on the log first. */
-export async function decideOn(
-  ctx: AuthorityContext,
-  caller: Caller,
-  body: Pick<z.infer<typeof openSessionBody>, 'target' | 'params'>,
-): Promise<Granted> {
+export async function decideOn(ctx: AuthorityContext, caller: Caller, body: Body): Promise<Granted> {
   const asked = readWish(caller, body);
   const destination = await findTarget(ctx, asked);
   const wanted = aimed(asked, destination);
   return { wanted, destination, ...(await decide(ctx, wanted, destination)) };
 }
 
-function readWish(caller: Caller, body: Pick<z.infer<typeof openSessionBody>, 'target' | 'params'>): Wanted {
+function readWish(caller: Caller, body: Body): Wanted {
   if (caller.identity === undefined) {
     throw new SallyportError('wrong_kind', 'only people, machines and AI agents open sessions');
   }
@@ -74,7 +79,9 @@ function readWish(caller: Caller, body: Pick<z.infer<typeof openSessionBody>, 't
   if (typeof params === 'string') {
     throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
   }
-  return { caller, identity: caller.identity, target: body.target, parsed: target, params };
+  const { ticket } = body;
+  if (ticket !== undefined) requireTicketId(ticket);
+  return { caller, identity: caller.identity, target: body.target, parsed: target, params, ticket };
 }
 
 function aimed(wanted: Wanted, { service }: Destination): Wanted {
@@ -96,7 +103,7 @@ async function decide(
   ctx: AuthorityContext,
   wanted: Wanted,
   destination: Destination,
-): Promise<Pick<Granted, 'allow' | 'grant' | 'windowEndsAt'>> {
+): Promise<Omit<Granted, 'wanted' | 'destination'>> {
   const { device, service } = destination;
   if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
     return await refuseWish(ctx, wanted, {
@@ -124,18 +131,28 @@ async function decide(
     });
   }
   const { identity, params, caller } = wanted;
-  const wish = { identity, params, sourceIp: caller.sourceIp, ...destination };
+  const wish: Wish = {
+    identity,
+    params,
+    sourceIp: caller.sourceIp,
+    ...(wanted.ticket === undefined ? {} : { ticket: wanted.ticket }),
+    ...destination,
+  };
   const { decision, grant } = await decideWithGrant(ctx, wish, caller.spki);
   if (decision.outcome === 'allow') {
     const named = decision.obligations.user;
     // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
     const own = userOf(params);
     if (own === undefined || own === named) {
-      const windowEndsAt = windowBehind(ctx, { ...wish, approvals: grant?.approvals ?? 0 });
+      const granted = withGrant(wish, grant);
+      const windowEndsAt = windowBehind(ctx, granted);
+      const ticketEndsAt = ticketBehind(ctx, granted);
       return {
         allow: decision,
         ...(grant === undefined ? {} : { grant }),
         ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
+        ...(granted.ticket === undefined ? {} : { ticket: granted.ticket }),
+        ...(ticketEndsAt === undefined ? {} : { ticketEndsAt }),
       };
     }
     return await refuseWish(ctx, wanted, {
@@ -165,7 +182,7 @@ async function decide(
     message: `policy does not let you ${actionOf(params)} on "${wanted.target}"`,
     next:
       decision.help.length > 0
-        ? nextWindow(ctx, wish)
+        ? (nextTicket(ctx, wish) ?? nextWindow(ctx, wish))
         : 'an administrator can grant it in a policy: docs/policy.md has examples',
     help: decision.help,
     device,
@@ -182,8 +199,32 @@ async function decideWithGrant(
   const decision = decideWish(ctx, wish);
   const grant = decision.outcome === 'allow' ? undefined : await findGrant(ctx, wish, cnf);
   if (grant === undefined) return { decision };
-  const granted = decideWish(ctx, { ...wish, approvals: grant.approvals });
+  const granted = decideWish(ctx, withGrant(wish, grant));
   return granted.outcome === 'allow' ? { decision: granted, grant } : { decision };
+}
+
+/** What was asked for named a ticket, too; one that is named now is another piece of work. */
+function withGrant(wish: Wish, grant: Grant | undefined): Wish {
+  if (grant === undefined) return { ...wish, approvals: 0 };
+  const ticket = wish.ticket ?? grant.request.value.ticket;
+  return { ...wish, approvals: grant.approvals, ...(ticket === undefined ? {} : { ticket }) };
+}
+
+/** When the ticket's change window ends that policy's yes stands on; undefined where it would be yes without. */
+function ticketBehind(ctx: AuthorityContext, wish: Wish): number | undefined {
+  const { ticket } = wish;
+  if (ticket === undefined || decideWish(ctx, { ...wish, ticketCounts: false }).outcome === 'allow')
+    return undefined;
+  return ctx.tickets.get(ticket)?.until;
+}
+
+/** In words, where the ticket that was named would help and does not count: why not. */
+function nextTicket(ctx: AuthorityContext, wish: Wish): string | undefined {
+  const { ticket } = wish;
+  const fault = ticket === undefined ? undefined : ctx.tickets.faultOf(ticket, wish);
+  if (ticket === undefined || fault === undefined) return undefined;
+  if (decideWish(ctx, { ...wish, ticketCounts: true }).outcome !== 'allow') return undefined;
+  return `"${printable(ticket)}" ${ticketFaultWords[fault]}: name a ticket that is open, names "${wish.device.name}", and is in its change window`;
 }
 
 /** When the window closes that policy's yes stands on; undefined where it would be yes without one. */
@@ -231,6 +272,7 @@ export async function refuseWish(ctx: AuthorityContext, wanted: Wanted, refusal:
       name: wanted.identity.name,
       target: wanted.target,
       kind: wanted.params.kind,
+      ...(wanted.ticket === undefined ? {} : { ticket: wanted.ticket }),
       sourceIp: wanted.caller.sourceIp,
       ...paramsForLog(wanted.params),
       ...(refusal.decision?.outcome === 'deny' ? { why: refusal.decision.code } : {}),

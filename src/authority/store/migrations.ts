@@ -56,6 +56,12 @@ const passkeys: Migration = {
   },
 };
 
+const tickets: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'ticket', {});
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
@@ -63,6 +69,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004_windows': windows,
   '0005_assertions': assertions,
   '0006_passkeys': passkeys,
+  '0007_tickets': tickets,
 };
 
 export interface Steps {

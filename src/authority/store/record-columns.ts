@@ -58,6 +58,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   assertion: noColumns,
   passkey: { columns: ({ identity }) => ({ identity }), unique: [] },
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
+  ticket: noColumns,
   answer: noColumns,
   setting: noColumns,
 };

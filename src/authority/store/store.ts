@@ -11,6 +11,7 @@ import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
 import type { Passkey, SignIn } from '../../core/sign-in.ts';
 import type { Session } from '../../core/session-record.ts';
+import type { Ticket } from '../../core/ticket.ts';
 import type { Window } from '../../core/window.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
 
@@ -53,6 +54,7 @@ export interface Records {
   readonly assertion: UsedAssertion;
   readonly passkey: Passkey;
   readonly signin: SignIn;
+  readonly ticket: Ticket;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -101,6 +103,7 @@ export interface Filters {
   readonly assertion: { readonly all?: true };
   readonly passkey: { readonly identity?: string };
   readonly signin: { readonly identity?: string };
+  readonly ticket: { readonly all?: true };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

@@ -129,6 +129,13 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/windows/ls.ts'),
   },
   {
+    path: 'tickets ls',
+    summary: 'tickets that ticket systems told of, and whether they count',
+    examples: ['sallyport tickets ls'],
+    notes: ['which systems may tell is in tickets.yaml of the data directory: docs/tickets.md'],
+    load: () => import('../commands/tickets/ls.ts'),
+  },
+  {
     path: 'windows add',
     summary: 'add a maintenance window, which policies may ask for',
     args: [{ name: 'name' }],

@@ -18,6 +18,12 @@ const waiting: FlagSpec = {
   summary: 'wait that long for a device that is away',
 };
 
+const ticket: FlagSpec = {
+  name: 'ticket',
+  value: 'ID',
+  summary: 'the change or incident that it belongs to',
+};
+
 export const daily: readonly CommandSpec[] = [
   {
     path: 'login',
@@ -82,7 +88,7 @@ export const daily: readonly CommandSpec[] = [
     path: 'shell',
     summary: 'open a shell on a device',
     args: [target],
-    flags: [shortest, waiting],
+    flags: [shortest, waiting, ticket],
     examples: ['sallyport shell pump-7', 'sallyport shell pump-7 --for 30m'],
     isTransport: true,
     load: () => import('../commands/shell.ts'),
@@ -104,6 +110,7 @@ export const daily: readonly CommandSpec[] = [
       { name: 'yes', short: 'y', summary: 'with --where: do not ask' },
       shortest,
       waiting,
+      ticket,
     ],
     examples: [
       'sallyport exec pump-7 -- uptime',
@@ -128,6 +135,7 @@ export const daily: readonly CommandSpec[] = [
       { name: 'to', value: 'HOST:PORT', summary: 'where to from the device, for a device as target' },
       shortest,
       waiting,
+      ticket,
     ],
     examples: [
       'sallyport forward pump-7/db --listen 15432',
@@ -152,6 +160,7 @@ export const daily: readonly CommandSpec[] = [
       { name: 'resume', summary: 'go on where a copy broke off, and leave alone what is the same' },
       shortest,
       waiting,
+      ticket,
     ],
     examples: [
       'sallyport cp fw.bin pump-7:/opt/fw/',

@@ -46,7 +46,9 @@ export async function openWhenBack(
 
 async function untilBack(me: SignIn, request: SessionRequest, until: number): Promise<void> {
   const waitMs = Math.max(1, Math.min(until - Date.now(), limits.deviceWaitMaxMs));
-  const body = { target: request.target, params: { ...paramsToJson(request.params) }, waitMs };
+  const { target, ticket } = request;
+  const params = { ...paramsToJson(request.params) };
+  const body = { target, params, waitMs, ...(ticket === undefined ? {} : { ticket }) };
   const patience = { timeoutMs: waitMs + limits.apiRequestTimeoutMs };
   try {
     await call(me, 'POST /v1/sessions/wait', { body }, patience);

@@ -30,6 +30,7 @@ export interface SessionRequest {
   /** Of its channels. For a service of a device the broker says where it lies. */
   readonly params: ChannelParams;
   readonly forMs: number | undefined;
+  readonly ticket?: string | undefined;
   /** How long a device that is away is waited for; not at all unless told. */
   readonly waitMs?: number | undefined;
   /** Called between the decision and the first channel. */
@@ -71,6 +72,7 @@ async function openNow(me: SignIn, request: SessionRequest): Promise<OperatorSes
         target,
         params: { ...paramsToJson(request.params) },
         ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
+        ...(request.ticket === undefined ? {} : { ticket: request.ticket }),
       },
     });
     request.onOpened?.(opened);

@@ -25,6 +25,7 @@ interface Options extends CommonOptions {
   readonly resume?: boolean;
   readonly for?: string;
   readonly wait?: string;
+  readonly ticket?: string;
 }
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -40,7 +41,13 @@ export async function run(options: Options): Promise<number> {
     mode: typed.task.way === 'up' ? 'write' : 'read',
     roots: rootsOf(typed.task),
   };
-  const channel = await openChannel(me, { target: typed.device, params, forMs, waitMs });
+  const channel = await openChannel(me, {
+    target: typed.device,
+    params,
+    forMs,
+    waitMs,
+    ticket: options.ticket,
+  });
   try {
     return await copy(me, channel, { typed, options });
   } finally {

@@ -20,6 +20,7 @@ interface Options extends CommonOptions {
   readonly tty?: boolean;
   readonly for?: string;
   readonly wait?: string;
+  readonly ticket?: string;
 }
 
 export async function run(options: Options): Promise<number> {
@@ -43,7 +44,7 @@ export async function run(options: Options): Promise<number> {
       : {}),
   };
   const me = await freshSignIn(options, Date.now());
-  const channel = await openChannel(me, { target, params, forMs, waitMs });
+  const channel = await openChannel(me, { target, params, forMs, waitMs, ticket: options.ticket });
   return runChannel(me, channel, { isTerminal });
 }
 
@@ -77,6 +78,7 @@ async function runOnMany(
     json: options.json === true,
     params: { kind: 'exec', argv: options.command, env: localEnv() },
     forMs,
+    ticket: options.ticket,
   });
 }
 

@@ -26,6 +26,7 @@ interface Options extends CommonOptions {
   readonly to?: string;
   readonly for?: string;
   readonly wait?: string;
+  readonly ticket?: string;
 }
 
 /** The broker puts in where a service lies: this only has to be a destination. */
@@ -46,7 +47,7 @@ export async function run(options: Options): Promise<number> {
     if (!isLocalOnly(place)) {
       process.stderr.write(`sallyport: whoever reaches ${door.at} uses this forward as you\n`);
     }
-    const session = await openSession(me, { target, params, forMs, waitMs });
+    const session = await openSession(me, { target, params, forMs, waitMs, ticket: options.ticket });
     return await forward({
       me,
       target,

@@ -16,6 +16,7 @@ interface Options extends CommonOptions {
   readonly target: string;
   readonly for?: string;
   readonly wait?: string;
+  readonly ticket?: string;
 }
 
 export async function run(options: Options): Promise<number> {
@@ -30,6 +31,7 @@ export async function run(options: Options): Promise<number> {
     params,
     forMs,
     waitMs,
+    ticket: options.ticket,
     onOpened: ({ banner }: SessionOpened) => {
       if (banner !== undefined) process.stderr.write(`${printableLines(banner)}\n`);
     },
@@ -37,7 +39,11 @@ export async function run(options: Options): Promise<number> {
   const open = async (): Promise<OpenedChannel> => await openChannel(me, request);
   const channel = await open().catch(async (error: unknown) => {
     const { afterApproval } = await import('../requests/offer-request.ts');
-    return await afterApproval(me, { target, action: 'shell', forMs }, { error, open });
+    return await afterApproval(
+      me,
+      { target, action: 'shell', forMs, ticket: options.ticket },
+      { error, open },
+    );
   });
   return runChannel(me, channel, { isTerminal: true });
 }

@@ -23,6 +23,7 @@ export interface FleetOptions {
   readonly json: boolean;
   readonly params: ExecParams;
   readonly forMs: number | undefined;
+  readonly ticket?: string | undefined;
 }
 
 /** What a command gets between Ctrl-C and the end of its session. */
@@ -53,6 +54,7 @@ export async function execWhere(me: SignIn, options: FleetOptions): Promise<numb
       devices: names,
       params: options.params,
       forMs: options.forMs,
+      ticket: options.ticket,
       atOnce,
       interrupt: stop.interrupt,
       cut: stop.cut,

@@ -30,6 +30,7 @@ export interface DeviceRun {
   readonly device: string;
   readonly params: ExecParams;
   readonly forMs: number | undefined;
+  readonly ticket?: string | undefined;
   /** Ctrl-C: the command is interrupted as by a terminal. */
   readonly interrupt: AbortSignal;
   /** Twice, or it did not heed it: the session ends. */
@@ -46,7 +47,8 @@ export async function runOnDevice(me: SignIn, run: DeviceRun): Promise<DeviceOut
   let channel: OpenedChannel | undefined;
   try {
     if (run.interrupt.aborted) return { ...outcome, status: 'stopped' };
-    channel = await openChannel(me, { target: run.device, params: run.params, forMs: run.forMs });
+    const { device: target, params, forMs, ticket } = run;
+    channel = await openChannel(me, { target, params, forMs, ticket });
     const end = await converse(channel, run, { out, err });
     if (end.how === 'exit') {
       const exit = statusOf(end.exit);

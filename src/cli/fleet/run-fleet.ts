@@ -8,6 +8,7 @@ export interface FleetRun {
   readonly devices: readonly string[];
   readonly params: ExecParams;
   readonly forMs: number | undefined;
+  readonly ticket?: string | undefined;
   readonly atOnce: number;
   readonly interrupt: AbortSignal;
   readonly cut: AbortSignal;

@@ -13,6 +13,7 @@ export interface Offer {
   readonly target: string;
   readonly action: RequestAction;
   readonly forMs: number | undefined;
+  readonly ticket: string | undefined;
 }
 
 const usualMs = 30 * 60_000;
@@ -41,9 +42,16 @@ async function askReason(): Promise<string> {
   }
 }
 
-async function fileAndWait(me: SignIn, { target, action, forMs }: Offer, reason: string): Promise<void> {
+async function fileAndWait(me: SignIn, offer: Offer, reason: string): Promise<void> {
+  const { target, action, forMs, ticket } = offer;
   const filed = await call(me, 'POST /v1/requests', {
-    body: { target, actions: [action], forMs: forMs ?? usualMs, reason },
+    body: {
+      target,
+      actions: [action],
+      forMs: forMs ?? usualMs,
+      reason,
+      ...(ticket === undefined ? {} : { ticket }),
+    },
   });
   const who = filed.approvers.map((name) => printable(name)).join(', ');
   process.stderr.write(`${filed.id} waits for ${filed.needed} of: ${who}\n`);
