@@ -28,11 +28,11 @@ export const running: readonly CommandSpec[] = [
       {
         name: 'story',
         value: 'NAME',
-        summary: 'with --script: another story; "fleet" is one',
+        summary: 'with --script: another story: "fleet" or "approval"',
         completes: ['fleet'],
       },
     ],
-    examples: ['sallyport demo', 'sallyport demo --script', 'sallyport demo --script --story fleet'],
+    examples: ['sallyport demo', 'sallyport demo --script', 'sallyport demo --script --story approval'],
     load: () => import('../commands/demo.ts'),
   },
   {

@@ -3,6 +3,7 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { playApproval } from '../demo/approval/play.ts';
 import { playFleet } from '../demo/fleet/play.ts';
 import { exitOf, start } from '../demo/program.ts';
 import { playScript } from '../demo/script.ts';
@@ -18,8 +19,9 @@ export async function run(options: DemoOptions): Promise<number> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   if (options.story !== undefined) {
     if (options.story === 'fleet') return await playFleet(say);
+    if (options.story === 'approval') return await playApproval(say);
     throw new SallyportError('invalid', `there is no story "${printable(options.story, 40)}"`, {
-      next: 'sallyport demo --script --story fleet',
+      next: 'there are "fleet" and "approval": sallyport demo --script --story approval',
     });
   }
   if (options.script === true || !process.stdin.isTTY || !process.stdout.isTTY) {

@@ -5,18 +5,19 @@ import { atAnotherTime, noFaketime } from '../faketime.ts';
 import { run, start, type Surroundings } from '../program.ts';
 import { must, mustJson } from '../stage.ts';
 import { expect, type Skipped, type Step } from '../step.ts';
-import { FleetStage } from './stage.ts';
+import { StoryStage } from '../story-stage.ts';
+import { fleetPolicy } from './fleet.ts';
 
 const daysAway = 90;
 const device = 'winter-1';
 
-export const awaySteps: readonly Step<FleetStage>[] = [
+export const awaySteps: readonly Step<StoryStage>[] = [
   { title: `a device is back after ${daysAway} days`, play: async () => await comeBack() },
 ];
 
 async function comeBack(): Promise<string | Skipped> {
   if (noFaketime !== false) return { skipped: noFaketime };
-  const stage = await FleetStage.open();
+  const stage = await StoryStage.open();
   const then = (who: Surroundings): Surroundings => atAnotherTime(who, -daysAway);
   try {
     const invite = await stage.startBroker(then(stage.admin), true);
@@ -32,7 +33,7 @@ async function comeBack(): Promise<string | Skipped> {
       run(['broker', 'invite', 'admin', '--data', stage.dataDir, '--json'], stage.admin),
     );
     await stage.signIn(String(again['token']));
-    await stage.applyPolicy();
+    await stage.applyPolicy(fleetPolicy);
     stage.keep(start(['agent', 'run', '--state', state], stage.admin));
     await stage.untilLinked(1);
     const refused = await run(['exec', device, '--', 'true'], stage.operator);

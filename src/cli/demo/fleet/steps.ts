@@ -6,11 +6,12 @@ import { exitStatus } from '../../../core/errors.ts';
 import { exitOf, run, start } from '../program.ts';
 import { must, mustJson, stop } from '../stage.ts';
 import { expect, type Step } from '../step.ts';
-import { copiedDevice, fleetSize, type FleetStage } from './stage.ts';
+import type { StoryStage } from '../story-stage.ts';
+import { copiedDevice, fleetSize } from './fleet.ts';
 
 const joinedAtOnce = 4;
 
-export const fleetSteps: readonly Step<FleetStage>[] = [
+export const fleetSteps: readonly Step<StoryStage>[] = [
   { title: 'one token, fifty devices', play: joinAll },
   { title: 'the broker is killed and back', play: killBroker },
   { title: 'the issuing CA turns over under a live session', play: rotate },
@@ -19,7 +20,7 @@ export const fleetSteps: readonly Step<FleetStage>[] = [
 ];
 
 /** Accepted by a rule: whoever joins from this machine's own network. */
-async function joinAll(stage: FleetStage): Promise<string> {
+async function joinAll(stage: StoryStage): Promise<string> {
   const words = ['devices', 'invite', '--count', String(fleetSize), '--name', 'pump-{n}'];
   const rule = ['--label', 'site=lyon', '--accept', '127.0.0.0/8', '--for', '7d', '--owner', 'ana'];
   const { token } = await mustJson(run([...words, ...rule, '--json'], stage.admin));
@@ -56,7 +57,7 @@ async function joinAll(stage: FleetStage): Promise<string> {
   return `named pump-1 to pump-${fleetSize}, accepted by "127.0.0.0/8", all linked, a command ran on each; one more was refused`;
 }
 
-async function killBroker(stage: FleetStage): Promise<string> {
+async function killBroker(stage: StoryStage): Promise<string> {
   const at = performance.now();
   const killed = stage.broker;
   const gone = killed === undefined ? undefined : exitOf(killed);
@@ -68,7 +69,7 @@ async function killBroker(stage: FleetStage): Promise<string> {
   return `answering after ${backMs} ms, all ${fleetSize} linked after ${Math.round(performance.now() - at)} ms`;
 }
 
-async function rotate(stage: FleetStage): Promise<string> {
+async function rotate(stage: StoryStage): Promise<string> {
   const child = stage.keep(
     start(['exec', 'pump-1', '--', 'sh', '-c', 'while :; do echo tick; sleep 0.1; done'], stage.operator),
   );
@@ -86,7 +87,7 @@ async function rotate(stage: FleetStage): Promise<string> {
 }
 
 /** Both copies are held; accepted, the one goes on that has the current secret. */
-async function copyDevice(stage: FleetStage): Promise<string> {
+async function copyDevice(stage: StoryStage): Promise<string> {
   const original = stage.stateOf(copiedDevice);
   const copy = stage.stateOf('copy');
   const filter = (path: string): boolean => !path.endsWith('.sock');
@@ -108,7 +109,7 @@ async function copyDevice(stage: FleetStage): Promise<string> {
   return `found by its first renewal (exit 75), both in quarantine; accepted, the true one serves`;
 }
 
-async function restore(stage: FleetStage): Promise<string> {
+async function restore(stage: StoryStage): Promise<string> {
   const key = join(stage.folder, 'backup.key');
   const file = join(stage.folder, 'backup');
   const { recipient } = await mustJson(run(['broker', 'backup-key', key, '--json'], stage.admin));

@@ -1,29 +1,16 @@
-// The fleet's stage: a broker as a real process, one administrator, one operator, and nobody else yet. What the
+// The stage of a story: a broker as a real process, one administrator, one operator, and nobody else yet. What the
 // steps start is ended with it.
 
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeviceView } from '../../../api/nouns.ts';
-import { freePort } from '../free-port.ts';
-import { run, start, type Surroundings } from '../program.ts';
-import { must, mustJson, readInvite, stop } from '../stage.ts';
+import type { DeviceView } from '../../api/nouns.ts';
+import { freePort } from './free-port.ts';
+import { run, start, type Surroundings } from './program.ts';
+import { must, mustJson, readInvite, stop } from './stage.ts';
 
-export const fleetSize = 50;
-/** One of them runs in a process of its own: the one that is copied. */
-export const copiedDevice = 'pump-50';
-
-const policy = `@id("operators-on-the-fleet")
-@maxSession("30m")
-permit (
-  principal in Role::"operator",
-  action in [Action::"discover", Action::"exec"],
-  resource
-);
-`;
-
-export class FleetStage {
+export class StoryStage {
   readonly folder: string;
   readonly address: string;
   readonly admin: Surroundings;
@@ -38,8 +25,8 @@ export class FleetStage {
     this.operator = { home: join(folder, 'ana') };
   }
 
-  static async open(): Promise<FleetStage> {
-    return new FleetStage(await mkdtemp(join(tmpdir(), 'sallyport-fleet-')), await freePort());
+  static async open(): Promise<StoryStage> {
+    return new StoryStage(await mkdtemp(join(tmpdir(), 'sallyport-story-')), await freePort());
   }
 
   get dataDir(): string {
@@ -83,11 +70,11 @@ export class FleetStage {
     await must(run(['login', this.address, '--invite', String(ana['token'])], this.operator));
   }
 
-  async applyPolicy(): Promise<void> {
-    const file = join(this.folder, 'policy', 'fleet.cedar');
+  async applyPolicy(text: string): Promise<void> {
+    const file = join(this.folder, 'policy', 'story.cedar');
     await mkdir(join(this.folder, 'policy'), { recursive: true });
-    await writeFile(file, policy);
-    await must(run(['policy', 'apply', file, '-m', 'the fleet'], this.admin));
+    await writeFile(file, text);
+    await must(run(['policy', 'apply', file, '-m', 'for this story'], this.admin));
   }
 
   async devices(): Promise<readonly DeviceView[]> {
