@@ -104,6 +104,9 @@ test('it is renewed in time; another host has another root', async () => {
   assert.equal(renewed.root, made.root);
   const moved = await make({ clock, host: 'access.example.com' });
   assert.notEqual(moved.root, made.root);
+  // Also one that the old name begins with: its root could not sign for it.
+  const shorter = await make({ clock, host: 'access.example' });
+  assert.notEqual(shorter.root, moved.root);
 });
 
 test('the owner’s own files are used as they are, and each fault of them has words', async () => {

@@ -85,6 +85,17 @@ suite('enrolling', () => {
     assert.equal(await world.ctx.store.count('passkey', {}), 0);
   });
 
+  test('I4 a passkey begun with an invite is not added without using it up', async () => {
+    const browser = await enrolled('ana');
+    const body = { name: 'ana' };
+    const more = await world.call<Invited>(world.admin, 'POST /v1/identities/invitations', { body });
+    const options = await browser.begin('POST /v1/passkeys/enroll/begin', { token: more.body.token });
+    const attestation = browser.authenticator.create(options);
+    const beside = await browser.call('POST /v1/passkeys', { body: { name: 'x', attestation } });
+    assert.equal(beside.status, 401);
+    assert.equal(await world.ctx.store.count('passkey', {}), 1);
+  });
+
   test('an invite for a device is none for a person', async () => {
     const body = { name: 'pump-7' };
     const device = await world.call<Invited>(world.admin, 'POST /v1/devices/invitations', { body });
@@ -279,6 +290,7 @@ suite('a sign-in ends', () => {
     assert.equal(added.status, 200, added.text);
     const again = await browser.call('POST /v1/passkeys', { body: { name: 'twice', attestation } });
     assert.equal(again.status, 401);
+    assert.deepEqual(await codes('auth.failed'), ['no_challenge']);
     const removed = await browser.call(`DELETE /v1/passkeys/${first.items[0]?.id ?? ''}`);
     assert.equal(removed.status, 200);
     assert.equal((await browser.call('GET /v1/whoami')).status, 401);
@@ -430,6 +442,15 @@ permit (principal in Role::"operator", action == Action::"shell", resource);`;
     ];
     for (const assertion of refused) assert.equal((await say(bo, request, assertion)).status, 401);
     assert.equal((await codes('auth.failed')).length, refused.length);
+    const whys = [
+      'no_challenge',
+      'no_challenge',
+      'no_challenge',
+      'foreign_passkey',
+      'not_verified',
+      'not_verified',
+    ];
+    assert.deepEqual(await codes('auth.failed'), whys);
     const { body } = await bo.call<RequestView>(`GET /v1/requests/${request.id}`);
     assert.deepEqual([body.state, body.approvals], ['pending', []]);
   });

@@ -390,3 +390,11 @@ test('open requests are bounded', async () => {
   for (let count = 0; count < limits.requestsPerIdentityMax; count += 1) await file();
   assert.equal(await outcomeOf(file()), 'rate_limited');
 });
+
+test('nobody waits for an approval of what needs a ticket, where no ticket system is known', async () => {
+  usePolicy(
+    world,
+    [see, approve, work('@approvers("1")').replace(/;$/, ' when { context has ticket };')].join('\n'),
+  );
+  assert.equal(await outcomeOf(file(ana, { ticket: 'CHG-1' })), 'denied');
+});

@@ -286,6 +286,15 @@ suite('A8 webhooks that are refused', () => {
     assert.equal(reply.status, 401);
   });
 
+  test('A8 the right signature under another version', async () => {
+    const [id, stamp] = ['msg_v2', String(Math.floor(world.clock.now() / 1_000))];
+    const mac = createHmac('sha256', secret).update(`${id}.${stamp}.${message()}`).digest('base64');
+    const headers = { 'webhook-signature': `v2,${mac}` };
+    assert.equal((await post(message(), { id, headers })).status, 401);
+    headers['webhook-signature'] = `v2,AAAA v1,${mac}`;
+    assert.equal((await post(message(), { id, headers })).status, 200);
+  });
+
   test('A8 a message again is acknowledged and does nothing; an older one never undoes a newer one', async () => {
     const opened = message();
     assert.equal((await post(opened, { id: 'one' })).status, 200);

@@ -3,9 +3,9 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { SallyportError } from '../../core/errors.ts';
-import type { EventActor } from '../../core/event.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { readCookie, type SignIns } from '../passkeys/sign-ins.ts';
+import { nobody } from './attempts.ts';
 import { refusalOf, refuse, type Door, type Refusal } from './caller.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -21,7 +21,6 @@ export async function browserCaller(
   door: BrowserDoor,
 ): Promise<Caller | undefined> {
   const { route, headers, signIns, connection } = door;
-  const nobody: EventActor = { kind: 'system', id: 'nobody' };
   const foreign = foreignness(ctx, door);
   if (foreign !== undefined) {
     return await refuse(refusals, door, { refusal: fromElsewhere(foreign), actor: nobody });

@@ -12,6 +12,7 @@ import { printable } from '../../core/printable.ts';
 import { peerOf, type Peer } from '../../wire/tls-peer.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { credentialIdOf } from '../enroll/credentials.ts';
+import { nobody } from './attempts.ts';
 import type { Connection } from './connection.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -163,8 +164,6 @@ const forBrowsers: Refusal = {
   next: 'open the console in a browser',
   why: 'not a browser',
 };
-
-const nobody: EventActor = { kind: 'system', id: 'nobody' };
 
 function actorOf(peer: Peer | string): EventActor {
   return typeof peer === 'string' ? nobody : { kind: peer.kind, id: peer.id };

@@ -37,11 +37,14 @@ const kinds: readonly (Omit<DoorKind, 'isConsole'> & { readonly file: string; re
 
 export async function listenApi(api: Api, options: ListenOptions): Promise<ApiListener> {
   const hasConsole = options.ctx.broker.console !== undefined;
-  const doors = kinds.map(({ file, isWeb, ...kind }) => ({
-    path: join(options.runDir, file),
-    isConsole: isWeb === true && hasConsole,
-    door: new TlsDoor(api, { ...kind, isConsole: isWeb === true && hasConsole }, options.ctx),
-  }));
+  const doors = kinds.map(({ file, isWeb, ...kind }) => {
+    const isConsole = isWeb === true && hasConsole;
+    return {
+      path: join(options.runDir, file),
+      isConsole,
+      door: new TlsDoor(api, { ...kind, isConsole }, options.ctx),
+    };
+  });
   const abort = (): void => {
     for (const { door } of doors) door.abort();
   };

@@ -23,6 +23,7 @@ import { cookieName, cookieText, SignIns } from '../passkeys/sign-ins.ts';
 import { startSweep } from '../sweep.ts';
 import { TicketDoor } from '../tickets/receive-webhook.ts';
 import type { Raw } from '../tickets/webhook-signature.ts';
+import { nobody } from './attempts.ts';
 import { browserCaller } from './browser-caller.ts';
 import { callerOf } from './caller.ts';
 import { Connections, type Connection } from './connection.ts';
@@ -208,7 +209,6 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
     app,
     connections,
     noteTurnedAway: async (code, sourceIp) => {
-      const nobody = { kind: 'system', id: 'nobody' } as const;
       await refusals.note({ type: 'auth.failed', actor: nobody, code, body: { door: 'api' } }, sourceIp);
     },
     close: async () => {

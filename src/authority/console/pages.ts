@@ -17,7 +17,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** Places inside the one page: each is that page. */
-const places = /^\/(?:$|(?:sign-in|enroll|device|requests|sessions|locks|passkeys)(?:\/[a-z0-9_]{1,64})?$)/;
+const places = /^\/(?:$|(?:enroll|device|requests|sessions|locks|passkeys)(?:\/[a-z0-9_]{1,64})?$)/;
 
 const always: Readonly<Record<string, string>> = {
   'content-security-policy': [

@@ -12,7 +12,7 @@ import { printable } from '../../core/printable.ts';
 import { publicKeyOf } from '../../platform/keys.ts';
 import { readRenewalRequest } from '../../wire/renewal.ts';
 import { keyId, verifyStatement } from '../../wire/signed.ts';
-import { RateLimit } from '../api/rate-limit.ts';
+import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
 import type { AuthorityContext } from '../context.ts';
 import { renewDevice } from './renew-device.ts';
@@ -25,26 +25,23 @@ export interface RecoveryRequest {
 /** Holds what must be counted across recoveries. */
 export class RecoverDoor {
   readonly #ctx: AuthorityContext;
-  readonly #refusals: Refusals;
-  readonly #attempts: RateLimit;
+  readonly #attempts: Attempts;
 
   constructor(ctx: AuthorityContext, refusals: Refusals) {
     this.#ctx = ctx;
-    this.#refusals = refusals;
-    this.#attempts = new RateLimit(ctx.clock, limits.recoverAttemptsPerAddressPerMinute);
+    this.#attempts = new Attempts(ctx, refusals, {
+      perMinute: limits.recoverAttemptsPerAddressPerMinute,
+      what: 'recoveries',
+      next: 'the device tries again by itself',
+    });
   }
 
   async recover({ request, sourceIp }: RecoveryRequest): Promise<Renewed> {
     const ctx = this.#ctx;
-    if (!this.#attempts.hasLeft(sourceIp)) {
-      throw new SallyportError('rate_limited', 'too many recoveries were refused for your address', {
-        next: 'the device tries again by itself',
-      });
-    }
+    this.#attempts.requireLeft(sourceIp);
     const device = await this.#provenDevice(request);
     if (device === undefined) {
-      // Only strangers count: a whole site may come back from behind one address.
-      this.#attempts.take(sourceIp);
+      this.#attempts.count(sourceIp);
       await this.#note('unauthenticated', 'not signed by the key of a device', sourceIp);
       throw new SallyportError(
         'unauthenticated',
@@ -94,11 +91,7 @@ export class RecoverDoor {
   }
 
   async #note(code: ErrorCode, why: string, sourceIp: string): Promise<void> {
-    const actor = { kind: 'system', id: 'nobody' } as const;
-    await this.#refusals.note(
-      { type: 'auth.failed', actor, code, body: { why, door: 'recovery' } },
-      sourceIp,
-    );
+    await this.#attempts.note({ type: 'auth.failed', code, body: { why, door: 'recovery' } }, sourceIp);
   }
 }
 

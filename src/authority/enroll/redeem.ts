@@ -7,11 +7,10 @@
 
 import type { Redeemed } from '../../api/enrollments.ts';
 import type { Device } from '../../core/device.ts';
-import { SallyportError } from '../../core/errors.ts';
-import type { EventActor, EventDraft } from '../../core/event.ts';
+import type { EventDraft } from '../../core/event.ts';
 import type { Enrollment, Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
-import { RateLimit } from '../api/rate-limit.ts';
+import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -30,14 +29,16 @@ export interface RedeemRequest {
 /** Holds what must be counted across redemptions. */
 export class RedeemDoor {
   readonly #ctx: AuthorityContext;
-  readonly #refusals: Refusals;
-  readonly #attempts: RateLimit;
+  readonly #attempts: Attempts;
   readonly #turns = new Turns();
 
   constructor(ctx: AuthorityContext, refusals: Refusals) {
     this.#ctx = ctx;
-    this.#refusals = refusals;
-    this.#attempts = new RateLimit(ctx.clock, limits.redeemAttemptsPerAddressPerMinute);
+    this.#attempts = new Attempts(ctx, refusals, {
+      perMinute: limits.redeemAttemptsPerAddressPerMinute,
+      what: 'tokens',
+      next: 'wait a minute, then try again with the right one',
+    });
   }
 
   async redeem(request: RedeemRequest): Promise<Redeemed> {
@@ -53,22 +54,19 @@ export class RedeemDoor {
     const { sourceIp } = request;
     if (!this.#attempts.hasLeft(sourceIp)) {
       await this.#note('rate_limited', 'too many attempts', sourceIp);
-      throw new SallyportError('rate_limited', 'too many tokens were refused for your address', {
-        next: 'wait a minute, then try again with the right one',
-      });
+      throw this.#attempts.tooMany();
     }
     try {
       return await redeem(this.#ctx, request);
     } catch (error) {
       if (!(error instanceof TokenFault)) throw error;
-      this.#attempts.take(sourceIp);
+      this.#attempts.count(sourceIp);
       return error;
     }
   }
 
   async #note(code: string, why: string, sourceIp: string): Promise<void> {
-    const nobody: EventActor = { kind: 'system', id: 'nobody' };
-    await this.#refusals.note({ type: 'enrollment.refused', actor: nobody, code, body: { why } }, sourceIp);
+    await this.#attempts.note({ type: 'enrollment.refused', code, body: { why } }, sourceIp);
   }
 }
 

@@ -1,8 +1,11 @@
 // What was asked of authenticators and not answered yet. Each challenge is good once, for what it was made for, for
-// a few minutes; there is a bound, and the oldest make room. Lost with the process: people try again.
+// a few minutes; there is a bound, and the oldest make room, so that one address makes only so many: it must not push
+// out those of all others. Lost with the process: people try again.
 
+import { SallyportError } from '../../core/errors.ts';
 import type { EnrollmentId, IdentityId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
+import { RateLimit } from '../api/rate-limit.ts';
 import type { AuthorityContext } from '../context.ts';
 
 export type Asked =
@@ -16,13 +19,21 @@ export class Challenges {
   /** In order of age. */
   readonly #open = new Map<string, { readonly asked: Asked; readonly expiresAt: number }>();
 
+  readonly #perAddress: RateLimit;
+
   constructor(ctx: Pick<AuthorityContext, 'clock' | 'random'>) {
     this.#ctx = ctx;
+    this.#perAddress = new RateLimit(ctx.clock, limits.challengesPerAddressPerMinute);
   }
 
-  /** 32 bytes, base64url. */
-  make(asked: Asked): string {
+  /** 32 bytes, base64url. Throws `rate_limited`. */
+  make(asked: Asked, sourceIp: string): string {
     const { clock, random } = this.#ctx;
+    if (!this.#perAddress.take(sourceIp)) {
+      throw new SallyportError('rate_limited', 'too many sign-ins were begun from your address', {
+        next: 'try again in a minute',
+      });
+    }
     const challenge = Buffer.from(random.bytes(32)).toString('base64url');
     const oldest = this.#open.size >= limits.challengesMax ? this.#open.keys().next().value : undefined;
     if (oldest !== undefined) this.#open.delete(oldest);

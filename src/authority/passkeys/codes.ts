@@ -13,6 +13,7 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { signedText } from '../../core/signed-text.ts';
 import { sha256 } from '../../wire/signed.ts';
+import { barredBy } from '../admin/barred.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
@@ -134,10 +135,7 @@ export class SignInCodes {
     const identity = (await ctx.store.get('identity', waiting.identity))?.value;
     // Given once; and whoever was locked between the yes and now gets nothing.
     this.#waiting.delete(id);
-    if (
-      identity === undefined ||
-      ctx.locks.find({ identity: identity.id, owner: identity.owner }) !== undefined
-    ) {
+    if (identity === undefined || barredBy(ctx, identity) !== undefined) {
       throw new SallyportError('locked', 'whoever let this command in is locked or gone', {
         next: 'ask an administrator',
       });

@@ -17,6 +17,7 @@ import { creationOptions, requireConsole } from './options.ts';
 import { passkeyAdded } from './passkey-door.ts';
 import { endedSignIns } from './sign-ins.ts';
 import { challengeOf, PasskeyRefused, verifyAttestation } from './verify.ts';
+import { loggingRefusal } from './verify-own.ts';
 
 export async function listPasskeys(
   ctx: AuthorityContext,
@@ -31,7 +32,7 @@ export async function beginAddPasskey(
   challenges: Challenges,
 ): Promise<{ readonly options: Readonly<Record<string, unknown>> }> {
   const { id, name } = caller.identity;
-  const challenge = challenges.make({ purpose: 'add', identity: id });
+  const challenge = challenges.make({ purpose: 'add', identity: id }, caller.sourceIp);
   return { options: await creationOptions(ctx, { console: requireConsole(ctx), challenge, id, name }) };
 }
 
@@ -50,28 +51,30 @@ export async function addPasskey(
 ): Promise<PasskeyView> {
   const { identity } = caller;
   const name = requireText(typed, 'name');
-  const challenge = challengeOf(attestation);
-  const asked = challenges.take(challenge, 'add');
-  if (challenge === undefined || asked?.identity !== identity.id)
-    throw new PasskeyRefused('no_challenge').toCaller();
   if ((await heldBy(ctx, identity.id)).length >= limits.passkeysPerIdentityMax) {
     throw new SallyportError('conflict', `you have ${limits.passkeysPerIdentityMax} passkeys already`, {
       next: 'remove one that you do not use',
     });
   }
+  const made = await loggingRefusal(ctx, caller, async () => {
+    const challenge = challengeOf(attestation);
+    const asked = challenges.take(challenge, 'add');
+    if (challenge === undefined || asked?.identity !== identity.id) throw new PasskeyRefused('no_challenge');
+    return await verifyAttestation(attestation, { console: requireConsole(ctx), challenge });
+  });
+  const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: ctx.clock.now() };
   try {
-    const made = await verifyAttestation(attestation, { console: requireConsole(ctx), challenge });
-    const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: ctx.clock.now() };
     await ctx.store.commit({
       changes: [{ put: 'passkey', value: passkey, rev: 0 }],
       events: [passkeyAdded(passkey, caller.sourceIp)],
     });
-    return view(caller, passkey);
   } catch (error) {
-    if (error instanceof PasskeyRefused) throw error.toCaller();
-    if (error instanceof StoreConflict) throw new SallyportError('conflict', 'this passkey is here already');
-    throw error;
+    if (!(error instanceof StoreConflict)) throw error;
+    throw new SallyportError('conflict', `the passkey "${name}" is here already`, {
+      next: 'use another authenticator for a second one',
+    });
   }
+  return view(caller, passkey);
 }
 
 export async function removePasskey(

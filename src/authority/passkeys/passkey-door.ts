@@ -2,13 +2,13 @@
 // limited by address and are on the log.
 
 import type { Assertion, Attestation, SignedIn } from '../../api/passkeys.ts';
-import { SallyportError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { Enrollment, Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import type { Passkey } from '../../core/sign-in.ts';
-import { RateLimit } from '../api/rate-limit.ts';
+import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
+import { barredBy } from '../admin/barred.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
@@ -29,24 +29,22 @@ export interface LetIn {
 export class PasskeyDoor {
   readonly challenges: Challenges;
   readonly #ctx: AuthorityContext;
-  readonly #refusals: Refusals;
-  readonly #attempts: RateLimit;
-  readonly #begun: RateLimit;
+  readonly #attempts: Attempts;
 
   constructor(ctx: AuthorityContext, refusals: Refusals) {
     this.#ctx = ctx;
-    this.#refusals = refusals;
-    this.#attempts = new RateLimit(ctx.clock, limits.passkeyAttemptsPerAddressPerMinute);
-    this.#begun = new RateLimit(ctx.clock, limits.challengesPerAddressPerMinute);
+    this.#attempts = new Attempts(ctx, refusals, {
+      perMinute: limits.passkeyAttemptsPerAddressPerMinute,
+      what: 'sign-ins',
+      next: 'try again in a minute',
+    });
     this.challenges = new Challenges(ctx);
   }
 
   /** Whoever it is shows it by his passkey: nobody is named before. */
   beginSignIn(sourceIp: string): { readonly options: Readonly<Record<string, unknown>> } {
     const { host } = requireConsole(this.#ctx);
-    // The oldest challenges make room: nobody alone may push out those of all others.
-    if (!this.#begun.take(sourceIp)) throw tooMany('were begun from');
-    const challenge = this.challenges.make({ purpose: 'sign_in' });
+    const challenge = this.challenges.make({ purpose: 'sign_in' }, sourceIp);
     return {
       options: { challenge, rpId: host, userVerification: 'required', timeout: limits.challengeLifeMs },
     };
@@ -84,7 +82,8 @@ export class PasskeyDoor {
     return await this.#guarded(sourceIp, async () => {
       const { enrollment, identity } = await openInvite(ctx, token);
       const id = identity?.id ?? newId('idn', ctx.random.bytes(16));
-      const challenge = this.challenges.make({ purpose: 'enroll', enrollment: enrollment.id, identity: id });
+      const asked = { purpose: 'enroll', enrollment: enrollment.id, identity: id } as const;
+      const challenge = this.challenges.make(asked, sourceIp);
       const options = await creationOptions(ctx, { console, challenge, id, name: enrollment.name });
       return { name: enrollment.name, options };
     });
@@ -154,39 +153,25 @@ export class PasskeyDoor {
     const isHis =
       userHandle === undefined || userHandle === null || fromBase64url(userHandle) === identity.id;
     if (!isHis) throw new PasskeyRefused('foreign_passkey');
-    if (identity.expiresAt !== undefined && identity.expiresAt <= ctx.clock.now())
-      throw new PasskeyRefused('unknown_passkey', 'the identity has expired');
-    const lock = ctx.locks.find({ identity: identity.id, owner: identity.owner });
-    if (lock !== undefined) throw new PasskeyRefused('unknown_passkey', `locked by ${lock.id}`);
+    const barred = barredBy(ctx, identity);
+    if (barred === 'expired') throw new PasskeyRefused('unknown_passkey', 'the identity has expired');
+    if (barred !== undefined) throw new PasskeyRefused('unknown_passkey', `locked by ${barred.id}`);
     return identity;
   }
 
   async #guarded<T>(sourceIp: string, work: () => Promise<T>): Promise<T> {
-    if (!this.#attempts.hasLeft(sourceIp)) {
-      throw tooMany('were refused for');
-    }
+    this.#attempts.requireLeft(sourceIp);
     try {
       return await work();
     } catch (error) {
       const isRefusal = error instanceof PasskeyRefused || error instanceof TokenFault;
       if (!isRefusal) throw error;
-      this.#attempts.take(sourceIp);
       const type = error instanceof TokenFault ? 'enrollment.refused' : 'auth.failed';
       const why = error instanceof TokenFault ? error.why : error.message;
-      const nobody = { kind: 'system', id: 'nobody' } as const;
-      await this.#refusals.note(
-        { type, actor: nobody, code: error.code, body: { door: 'passkey', why } },
-        sourceIp,
-      );
+      await this.#attempts.refuse({ type, code: error.code, body: { door: 'passkey', why } }, sourceIp);
       throw error.toCaller();
     }
   }
-}
-
-function tooMany(what: string): SallyportError {
-  return new SallyportError('rate_limited', `too many sign-ins ${what} your address`, {
-    next: 'try again in a minute',
-  });
 }
 
 /** For people only; absent identity: it makes a new one. */

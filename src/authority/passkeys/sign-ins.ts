@@ -138,7 +138,10 @@ export class SignIns {
 
 export async function endSignIn(ctx: AuthorityContext, caller: Caller): Promise<{ readonly done: true }> {
   const { signIn } = caller;
-  if (signIn === undefined) throw new SallyportError('invalid', 'this is no sign-in of a browser');
+  if (signIn === undefined)
+    throw new SallyportError('invalid', 'this is no sign-in of a browser', {
+      next: 'sallyport logout',
+    });
   await ctx.store.commit({
     changes: [{ delete: 'signin', id: signIn.id }],
     events: [

@@ -3,7 +3,7 @@
 import type { Assertion } from '../../api/passkeys.ts';
 import type { Passkey } from '../../core/sign-in.ts';
 import type { AuthorityContext } from '../context.ts';
-import type { Operator } from '../admin/operator.ts';
+import { actor, type Operator } from '../admin/operator.ts';
 import type { Change } from '../store/store.ts';
 import { requireConsole } from './options.ts';
 import { challengeOf, passkeyId, PasskeyRefused, verifyAssertion } from './verify.ts';
@@ -21,7 +21,7 @@ export async function verifyOwn(
   { assertion, challenge }: { readonly assertion: Assertion; readonly challenge: string },
 ): Promise<VerifiedOwn> {
   const console = requireConsole(ctx);
-  try {
+  return await loggingRefusal(ctx, caller, async () => {
     if (challengeOf(assertion) !== challenge)
       throw new PasskeyRefused('no_challenge', 'it signed something else');
     const stored = await ctx.store.get('passkey', passkeyId(assertion.id));
@@ -29,18 +29,30 @@ export async function verifyOwn(
     if (stored.value.identity !== caller.identity.id) throw new PasskeyRefused('foreign_passkey');
     const used = await verifyAssertion(stored.value, assertion, { console, challenge, now: ctx.clock.now() });
     return { passkey: used, change: { put: 'passkey', value: used, rev: stored.rev } };
+  });
+}
+
+/** A PasskeyRefused is on the log before its words for the caller are thrown. */
+export async function loggingRefusal<T>(
+  ctx: AuthorityContext,
+  caller: Operator,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof PasskeyRefused)) throw error;
+    const { identity, sourceIp } = caller;
     await ctx.store.commit({
       changes: [],
       events: [
         {
           type: 'auth.failed',
-          actor: { kind: 'human', id: caller.identity.id },
+          actor: actor(caller),
           outcome: 'denied',
           code: error.code,
-          identity: caller.identity.id,
-          body: { door: 'passkey', why: error.message, sourceIp: caller.sourceIp },
+          identity: identity.id,
+          body: { door: 'passkey', why: error.message, sourceIp },
         },
       ],
     });

@@ -89,7 +89,7 @@ async function findRoot(options: ConsoleIdentityOptions, files: KeyFiles): Promi
   const now = options.clock.now();
   if (certificate !== undefined && key !== undefined && certificate.checkPrivateKey(key)) {
     const left = certificate.validToDate.getTime() - now;
-    const isForHost = certificate.subject.includes(`O=${host}`);
+    const isForHost = certificate.subject.split('\n').includes(`O=${host}`);
     if (isForHost && left > limits.consoleCertificateLifeMs) return authority(certificate.toString(), key);
   }
   const { privateKey } = generateP256();

@@ -6,6 +6,7 @@ import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import type { AccessRequest, RequestAction } from '../../core/request.ts';
 import type { AuthorityContext } from '../context.ts';
+import { barredBy } from '../admin/barred.ts';
 import { eachRecord } from '../admin/each-record.ts';
 import { Pauses } from '../admin/pauses.ts';
 import type { Destination } from '../sessions/session-facts.ts';
@@ -41,8 +42,8 @@ export function approvalFault(
   const isOwnMachine = requester.kind !== 'human' && requester.invitedBy === approver.id;
   if (approver.id === requester.id || approver.id === requester.owner || isOwnMachine) return 'own_request';
   if (approver.invitedBy === requester.id) return 'invited_by_requester';
-  if (ctx.locks.find({ identity: approver.id, owner: approver.owner }) !== undefined) return 'locked';
-  if (approver.expiresAt !== undefined && approver.expiresAt <= now) return 'expired';
+  const barred = barredBy(ctx, approver);
+  if (barred !== undefined) return barred === 'expired' ? 'expired' : 'locked';
   const question = { action: 'approve', ...destination, context: { now } } as const;
   return ctx.policy.whoCan(question, [approver]).length === 1 ? undefined : 'not_permitted';
 }

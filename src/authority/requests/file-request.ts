@@ -122,9 +122,11 @@ function scopeOf(
       next: 'leave the kinds away, or ask for the device itself',
     });
   }
+  // Without a ticket system none ever counts: nobody is to wait for what would be refused then.
+  const ticket = ctx.tickets.sources.size === 0 ? undefined : body.ticket;
   const needs = asked.map((action) => ({
     action,
-    needed: approvalsNeeded(ctx, { requester, destination, action, ticket: body.ticket }),
+    needed: approvalsNeeded(ctx, { requester, destination, action, ticket }),
   }));
   const helped = needs.filter(({ needed }) => needed !== undefined && needed > 0);
   if (helped.length === 0 && needs.some(({ needed }) => needed === 0)) {

@@ -62,7 +62,10 @@ async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<
   }
   link.sessions.add(session.id);
   await endIfOvertaken(ctx, session, wanted, destination);
-  if (session.ticket !== undefined) await reviewTicket(ctx, session.ticket);
+  // It may have been closed while the commit was under way.
+  const { ticket } = session;
+  if (ticket !== undefined && ctx.tickets.faultOf(ticket, destination) !== undefined)
+    await reviewTicket(ctx, ticket);
   return {
     session: await viewSession(ctx, session),
     linkNonce: link.linkNonce,

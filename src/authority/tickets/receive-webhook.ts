@@ -7,7 +7,7 @@ import { limits } from '../../core/limits.ts';
 import { isPrintable, printable } from '../../core/printable.ts';
 import { isTicketId, type Ticket } from '../../core/ticket.ts';
 import { sha256 } from '../../wire/signed.ts';
-import { RateLimit } from '../api/rate-limit.ts';
+import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -25,22 +25,20 @@ const done = { done: true } as const;
 
 export class TicketDoor {
   readonly #ctx: AuthorityContext;
-  readonly #refusals: Refusals;
-  readonly #attempts: RateLimit;
+  readonly #attempts: Attempts;
 
   constructor(ctx: AuthorityContext, refusals: Refusals) {
     this.#ctx = ctx;
-    this.#refusals = refusals;
-    this.#attempts = new RateLimit(ctx.clock, limits.webhookAttemptsPerAddressPerMinute);
+    this.#attempts = new Attempts(ctx, refusals, {
+      perMinute: limits.webhookAttemptsPerAddressPerMinute,
+      what: 'messages',
+      next: 'try again in a minute',
+    });
   }
 
   async receive(webhook: Webhook): Promise<{ readonly done: true }> {
     const ctx = this.#ctx;
-    if (!this.#attempts.hasLeft(webhook.sourceIp)) {
-      throw new SallyportError('rate_limited', 'too many messages from your address were refused', {
-        next: 'try again in a minute',
-      });
-    }
+    this.#attempts.requireLeft(webhook.sourceIp);
     const source = ctx.tickets.sources.get(webhook.source);
     if (source === undefined) return await this.#refuse(webhook, 'unknown_source');
     const verified = verifyWebhook(source, webhook, ctx.clock.now());
@@ -58,11 +56,19 @@ export class TicketDoor {
     const known = await ctx.store.get('ticket', ticket.id);
     // Another system does not speak for it; and an older message never undoes a newer one.
     if (known !== undefined && known.value.source !== ticket.source) {
-      throw new SallyportError('conflict', `"${ticket.id}" is a ticket of "${known.value.source}"`);
+      throw new SallyportError('conflict', `"${ticket.id}" is a ticket of "${known.value.source}"`, {
+        next: 'one system speaks for a ticket: give the numbers of the other a prefix of their own',
+      });
     }
     if (known !== undefined && known.value.changedAt > ticket.changedAt) return done;
     if (known === undefined && ctx.tickets.size >= limits.ticketsMax) {
-      throw new SallyportError('too_large', `${limits.ticketsMax} tickets are known already`);
+      throw new SallyportError(
+        'too_large',
+        `"${ticket.id}" is one ticket too many: ${limits.ticketsMax} are known`,
+        {
+          next: 'send only those that access depends on',
+        },
+      );
     }
     const used = `webhook ${sha256(`${webhook.source} ${message.id}`)}`;
     // The same message once more: it was taken, and says nothing new.
@@ -100,10 +106,8 @@ export class TicketDoor {
   }
 
   async #refuse(webhook: Webhook, code: string): Promise<never> {
-    this.#attempts.take(webhook.sourceIp);
-    const nobody = { kind: 'system', id: 'nobody' } as const;
     const body = { door: 'tickets', source: printable(webhook.source, 32) };
-    await this.#refusals.note({ type: 'auth.failed', actor: nobody, code, body }, webhook.sourceIp);
+    await this.#attempts.refuse({ type: 'auth.failed', code, body }, webhook.sourceIp);
     throw new SallyportError(
       'unauthenticated',
       'this message is not from a ticket system that is known here',

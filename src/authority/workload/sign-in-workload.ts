@@ -7,8 +7,9 @@ import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
-import { RateLimit } from '../api/rate-limit.ts';
+import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
+import { barredBy } from '../admin/barred.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { issueCredential, requireCsr, type CsrKey } from '../enroll/credentials.ts';
@@ -26,23 +27,21 @@ export interface WorkloadSignIn {
 
 export class WorkloadDoor {
   readonly #ctx: AuthorityContext;
-  readonly #refusals: Refusals;
   readonly #keys: IssuerKeys;
-  readonly #attempts: RateLimit;
+  readonly #attempts: Attempts;
 
   constructor(ctx: AuthorityContext, refusals: Refusals, keys: IssuerKeys) {
     this.#ctx = ctx;
-    this.#refusals = refusals;
     this.#keys = keys;
-    this.#attempts = new RateLimit(ctx.clock, limits.workloadAttemptsPerAddressPerMinute);
+    this.#attempts = new Attempts(ctx, refusals, {
+      perMinute: limits.workloadAttemptsPerAddressPerMinute,
+      what: 'sign-ins',
+      next: 'try again in a minute',
+    });
   }
 
   async signIn(asked: WorkloadSignIn): Promise<WorkloadSignedIn> {
-    if (!this.#attempts.hasLeft(asked.sourceIp)) {
-      throw new SallyportError('rate_limited', 'too many sign-ins were refused for your address', {
-        next: 'try again in a minute',
-      });
-    }
+    this.#attempts.requireLeft(asked.sourceIp);
     const key = requireCsr(asked.csr);
     const { identity, assertion } = await this.#prove(asked, key);
     return await this.#issue(identity, assertion, { key, sourceIp: asked.sourceIp });
@@ -56,12 +55,9 @@ export class WorkloadDoor {
     const now = ctx.clock.now();
     const identity = (await ctx.store.find('identity', { name: asked.identity }))?.value;
     if (identity?.trust === undefined) return await this.#refuse(asked, 'no such machine');
-    if (identity.expiresAt !== undefined && identity.expiresAt <= now) {
-      return await this.#refuse(asked, 'the identity has expired');
-    }
-    if (ctx.locks.find({ identity: identity.id, owner: identity.owner }) !== undefined) {
-      return await this.#refuse(asked, 'it, or its owner, is locked');
-    }
+    const barred = barredBy(ctx, identity);
+    if (barred === 'expired') return await this.#refuse(asked, 'the identity has expired');
+    if (barred !== undefined) return await this.#refuse(asked, 'it, or its owner, is locked');
     if (await isOthers(ctx, identity, key)) return await this.#refuse(asked, 'the key is somebody else’s');
     const { trust, name } = identity;
     const { trustDomain } = ctx.pki;
@@ -122,10 +118,8 @@ export class WorkloadDoor {
 
   async #refuse(asked: Pick<WorkloadSignIn, 'identity' | 'sourceIp'>, why: string): Promise<never> {
     const code: ErrorCode = 'unauthenticated';
-    this.#attempts.take(asked.sourceIp);
-    const actor = { kind: 'system', id: 'nobody' } as const;
     const body = { why: printable(why, 200), door: 'workload', identity: printable(asked.identity, 80) };
-    await this.#refusals.note({ type: 'auth.failed', actor, code, body }, asked.sourceIp);
+    await this.#attempts.refuse({ type: 'auth.failed', code, body }, asked.sourceIp);
     throw new SallyportError(code, `this does not prove that it is "${printable(asked.identity, 80)}"`, {
       next: 'the broker’s log has the reason: sallyport audit search --type auth.failed',
     });

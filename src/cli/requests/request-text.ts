@@ -3,31 +3,27 @@
 
 import type { RequestView } from '../../api/requests.ts';
 import { formatDuration } from '../../core/duration.ts';
-import { parseJsonObject } from '../../core/json.ts';
 import { printable } from '../../core/printable.ts';
+import { readRequestContent } from '../../core/request-content.ts';
 import { localTime, localTimeAndDistance } from '../moment.ts';
 import type { Field, Tone } from '../output.ts';
 
 /** Of the signed content. */
 export function contentFields(request: RequestView, now: number): readonly Field[] {
-  const content = parseJsonObject(request.content) ?? {};
-  const requester = content['requester'];
-  const who =
-    typeof requester === 'object' && requester !== null ? (requester as Record<string, unknown>) : {};
-  const startAt = Number(content['startAt']);
-  const actions = Array.isArray(content['actions']) ? content['actions'].map(String) : [];
+  const content = readRequestContent(request.content);
+  const { startAt, ticket } = content;
   return [
-    ['request', shown(content['request'])],
-    ['who', `${shown(who['name'])} (${shown(who['kind'])})`],
-    ['on', shown(content['target'])],
-    ['what', printable(actions.join(', '))],
-    ['for', `${formatDuration(Number(content['forMs']))}, once`],
+    ['request', printable(content.request)],
+    ['who', `${printable(content.requester)} (${printable(content.kind)})`],
+    ['on', printable(content.target)],
+    ['what', printable(content.actions.join(', '))],
+    ['for', `${formatDuration(content.forMs)}, once`],
     [
       'from',
       startAt > now ? localTimeAndDistance(new Date(startAt).toISOString(), now) : 'as soon as approved',
     ],
-    ['reason', shown(content['reason'])],
-    ['ticket', content['ticket'] === undefined ? undefined : shown(content['ticket'])],
+    ['reason', printable(content.reason)],
+    ['ticket', ticket === undefined ? undefined : printable(ticket)],
   ];
 }
 
@@ -54,8 +50,4 @@ export function stateTone({ state }: RequestView): Tone | undefined {
   if (state === 'approved' || state === 'used') return 'good';
   if (state === 'pending') return 'warn';
   return state === 'denied' || state === 'withdrawn' ? 'bad' : undefined;
-}
-
-function shown(value: unknown): string {
-  return printable(typeof value === 'string' ? value : JSON.stringify(value ?? ''));
 }

@@ -4,10 +4,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { RequestView } from '../../api/requests.ts';
+import { readRequestContent } from '../../core/request-content.ts';
 import { call, Problem } from '../api.ts';
 import { useMe } from '../me.ts';
 import { ConfirmButton, ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
-import { readContent, rowsOf, unusualIn } from '../parts/request-content.ts';
+import { rowsOf, unusualIn } from '../parts/request-content.ts';
 import { when } from '../parts/words.ts';
 import { digestOf, signText } from '../passkey.ts';
 import { State } from './requests.tsx';
@@ -31,7 +32,7 @@ export function Request() {
 
 function Whole({ request }: { readonly request: RequestView }) {
   const me = useMe().data;
-  const content = readContent(request.content);
+  const content = readRequestContent(request.content);
   const isOpen = request.state === 'pending' || request.state === 'approved';
   const hasApproved = request.approvals.some(({ by }) => by.id === me?.id);
   const isMine = request.requester.id === me?.id;
@@ -39,7 +40,7 @@ function Whole({ request }: { readonly request: RequestView }) {
   return (
     <>
       <h1>
-        {content.who} → {content.target}
+        {content.requester} → {content.target}
       </h1>
       <p>
         <State request={request} />

@@ -4,9 +4,10 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { RequestView } from '../../api/requests.ts';
+import { formatDuration } from '../../core/duration.ts';
 import { call } from '../api.ts';
 import { ErrorNote } from '../parts/parts.tsx';
-import { duration, when } from '../parts/words.ts';
+import { when } from '../parts/words.ts';
 
 const views = [
   ['waiting', 'Waiting for me', 'Nothing waits for you.'],
@@ -54,7 +55,7 @@ function Card({ request }: { readonly request: RequestView }) {
         {request.requester.name} → {request.target}
       </strong>
       <span>
-        {request.actions.join(', ')} for {duration(request.forMs)}
+        {request.actions.join(', ')} for {formatDuration(request.forMs)}
       </span>
       <span className="reason">{request.reason}</span>
       <span className="quiet">
