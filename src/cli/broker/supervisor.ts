@@ -183,7 +183,8 @@ function announce(options: SupervisorOptions, ready: NonNullable<ChildMessage['r
       '',
       `  sallyport login ${options.config.address} --invite ${String(invite)}`,
       '',
-      ...(console === undefined
+      // Under the console's own root a browser would refuse the link: `sallyport trust` needs a sign-in first.
+      ...(console?.files === undefined
         ? []
         : [
             'or, for a passkey, open in a browser:',

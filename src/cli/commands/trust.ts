@@ -2,7 +2,7 @@
 // trust anyway, there is nothing to do.
 
 import { spawnSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
@@ -33,8 +33,7 @@ export async function run(options: Options): Promise<number> {
   }
   const fingerprint = new X509Certificate(consoleRoot).fingerprint256;
   const file = options.out ?? join(profilePath(me.broker), 'console-root.pem');
-  if (options.out === undefined) await writeFileAtomic(file, consoleRoot, { mode: 0o644 });
-  else await writeFile(file, consoleRoot);
+  await writeFileAtomic(file, consoleRoot, { mode: 0o644 });
   const installed = options.out === undefined && (await installForBrowsers(console, file));
   if (options.json === true) {
     printJson({ console, needed: true, file, fingerprint, installed });
@@ -48,7 +47,7 @@ export async function run(options: Options): Promise<number> {
   ]);
   print('');
   print(installed ? 'for other browsers, and for everybody on this machine:' : 'to let browsers trust it:');
-  for (const line of byHand(file)) print(`  ${line}`);
+  for (const line of byHand(file, installed)) print(`  ${line}`);
   return 0;
 }
 
@@ -65,7 +64,7 @@ async function installForBrowsers(console: string, file: string): Promise<boolea
   return certutil('-A', '-n', name, '-t', 'C,,', '-i', file);
 }
 
-function byHand(file: string): readonly string[] {
+function byHand(file: string, isInstalled: boolean): readonly string[] {
   if (process.platform === 'darwin') {
     return [`security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db '${file}'`];
   }
@@ -73,6 +72,6 @@ function byHand(file: string): readonly string[] {
     'Firefox: Settings, Certificates, Authorities, Import',
     `Debian: sudo cp '${file}' /usr/local/share/ca-certificates/sallyport-console.crt && sudo update-ca-certificates`,
     `Fedora: sudo trust anchor '${file}'`,
-    'Chromium: install certutil (libnss3-tools, nss-tools), then run this again',
+    ...(isInstalled ? [] : ['Chromium: install certutil (libnss3-tools, nss-tools), then run this again']),
   ];
 }
