@@ -25,6 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** Files in cli that only start another part, in this process: the command is theirs, the work is not. */
 const starters: Readonly<Record<string, readonly string[]>> = {
   'src/cli/commands/agent': ['agent'],
+  'src/cli/commands/agent/approvers': ['agent'],
   'src/cli/commands/broker': ['authority', 'gate'],
 };
 

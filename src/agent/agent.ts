@@ -14,6 +14,8 @@ import { ensurePrivateDir } from '../platform/files.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { systemRandom, type Random } from '../platform/random.ts';
 import { keyId, type Signer } from '../wire/signed.ts';
+import { Approvals } from './approvals/approvals.ts';
+import { ApprovalReport } from './approvals/report.ts';
 import type { Welcomed } from './link-greeting.ts';
 import { dialLink, type AgentLink, type LinkOptions } from './link.ts';
 import { LiveRecords } from './live-records.ts';
@@ -26,7 +28,7 @@ import type { Order } from './owner/orders.ts';
 import { findProxy } from './proxy.ts';
 import { Receipts } from './receipts.ts';
 import { RenewalLoop } from './renewal.ts';
-import { sendReceipt } from './send-receipt.ts';
+import { postAsDevice } from './post-as-device.ts';
 import { SessionReports, type Report } from './session-reports.ts';
 import { ownAccount } from './services/account.ts';
 import { Processes, type ProcessScope } from './services/processes.ts';
@@ -92,6 +94,8 @@ interface AgentParts {
   readonly signer: Signer;
   readonly processes: Processes;
   readonly owner: Owner;
+  readonly approvals: Approvals;
+  readonly approvalReport: ApprovalReport;
   readonly reports: SessionReports;
 }
 
@@ -133,21 +137,36 @@ class Agent {
       clock,
       log,
     });
-    options.onReload?.(() => void owner.reload());
+    const approvals = await Approvals.open({
+      dir: file.dir,
+      device: file.current.deviceId,
+      check: () => owner.rules.approvals,
+      log,
+    });
+    options.onReload?.(() => void agent.#reload());
     const { proxy } = await findProxy(file.current.address, { dir: file.dir, env: options.env ?? {} });
+    const post = async (path: string, body: object) =>
+      await postAsDevice(path, body, {
+        file,
+        key,
+        proxy,
+        address: agent.#address,
+        trueTime: () => agent.#signedNow(),
+      });
+    const approvalReport = new ApprovalReport({
+      approvals,
+      clock,
+      log,
+      now: () => agent.#signedNow(),
+      post: async (body) => (await post('/v1/device/approvers', body)).body,
+    });
+    approvals.onChanged = () => approvalReport.tellChange();
     const receipts = await Receipts.open({
       stateDir: file.dir,
       signer,
       clock,
       log,
-      send: (receipt) =>
-        sendReceipt(receipt, {
-          file,
-          key,
-          proxy,
-          address: agent.#address,
-          trueTime: () => agent.#signedNow(),
-        }),
+      send: async (receipt) => void (await post('/v1/device/receipts', { receipt })),
     });
     const processes = await Processes.open({
       name: await cgroupName(file.dir),
@@ -159,8 +178,10 @@ class Agent {
     const device = file.current.deviceId;
     const leftovers = await endLeftovers({ processes, records, log });
     const reports = new SessionReports({ device, receipts, records, clock, log }, leftovers);
-    const agent = new Agent({ ...given, receipts, processes, records, owner, reports }, options);
+    const parts = { ...given, receipts, processes, records, owner, approvals, approvalReport, reports };
+    const agent = new Agent(parts, options);
     owner.onRefused = (session) => agent.#link?.table.end(session, 'owner_cut');
+    approvals.onRefused = owner.onRefused;
     return agent;
   }
 
@@ -195,7 +216,7 @@ class Agent {
     this.#parts.owner.consent.stop();
     await this.#link?.close();
     stop.abort();
-    await Promise.all([stopped, renewal.stop()]);
+    await Promise.all([stopped, renewal.stop(), this.#parts.approvalReport.stop()]);
     await Promise.all(this.#teardowns);
     this.#parts.reports.stop();
     await receipts.stop();
@@ -215,16 +236,32 @@ class Agent {
     return link;
   }
 
+  /** New rules of the owner: they count for whoever is in, too. */
+  async #reload(): Promise<void> {
+    const { owner, approvals, log } = this.#parts;
+    await owner.reload();
+    await approvals
+      .review(this.#signedNow())
+      .catch((error: unknown) =>
+        log.error({ error: String(error) }, 'approvals could not be looked at again'),
+      );
+  }
+
   /** Throws SallyportError with words. */
-  obey(order: Order): object {
-    const { owner, log } = this.#parts;
+  async obey(order: Order): Promise<object> {
+    const { owner, approvals, log } = this.#parts;
     if (order.do === 'status') return this.#status();
+    if (order.do === 'pin') {
+      log.info({ version: order.approvers.set.version }, 'the owner pins an approver set');
+      await approvals.pin(order.approvers, this.#signedNow());
+      return { pinned: order.approvers.set.version };
+    }
     log.info({ ...order }, 'the owner gave an order');
     return obey(order, { owner, table: this.#link?.table });
   }
 
   #status(): object {
-    const { file, version, processes, receipts, owner, proxy, clock } = this.#parts;
+    const { file, version, processes, receipts, owner, approvals, proxy, clock } = this.#parts;
     return describeStatus({
       state: file.current,
       version,
@@ -233,6 +270,7 @@ class Agent {
       teardown: processes.method,
       receiptsWaiting: receipts.waiting,
       owner,
+      approvals,
       proxy,
       address: this.#address,
       clock,
@@ -240,7 +278,8 @@ class Agent {
   }
 
   #linkOptions(): LinkOptions {
-    const { file, key, proxy, version, clock, random, log, records, processes, owner, reports } = this.#parts;
+    const { file, key, proxy, version, clock, random, log, records, processes, owner, approvals, reports } =
+      this.#parts;
     const openScope = async (session: string): Promise<ProcessScope> => {
       const [scope] = await Promise.all([processes.openScope(session), records.add(session)]);
       return scope;
@@ -257,6 +296,7 @@ class Agent {
       log,
       ownAccount: ownAccount(),
       owner,
+      approvals,
       openScope,
       onEnded: (ended, endedAt) => {
         log.info({ ...ended }, 'a session ended');
@@ -269,11 +309,12 @@ class Agent {
   }
 
   #onWelcomed(link: AgentLink, { time, awaited }: Welcomed): void {
-    const { file, reports, clock, log } = this.#parts;
+    const { file, reports, approvalReport, clock, log } = this.#parts;
     this.#link = link;
     this.#time = time;
     log.info({}, 'the link is up');
     reports.onTime(timeAt(time, clock.bootMs()));
+    approvalReport.tell();
     const earlier = [...this.#teardowns].filter((teardown) => teardown !== link.tornDown);
     Promise.all(earlier)
       .then(async () => await reports.answer(awaited, timeAt(time, clock.bootMs())))

@@ -6,6 +6,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { IncomingRequest } from '../link/served-session.ts';
 import type { Log } from '../platform/log.ts';
 import type { Pass } from '../wire/pass.ts';
+import type { Approvals } from './approvals/approvals.ts';
 import type { Owner } from './owner/owner.ts';
 import { checkPass, type PassFacts } from './pass-check.ts';
 import { findAccount, type Account } from './services/account.ts';
@@ -25,6 +26,7 @@ export interface ChannelFacts extends Omit<PassFacts, 'isLeased' | 'useNumber' |
   /** Where no forward goes. */
   readonly broker: BrokerPlace;
   readonly owner: Owner;
+  readonly approvals: Approvals;
   readonly log: Log;
 }
 
@@ -69,9 +71,9 @@ export async function openChannel(
     throw new SallyportError(answer.code, answer.title);
   }
   const { pass, params } = answer;
-  const leave = await askOwner(request, { pass, params, facts });
+  const { leave, mustEndAt } = await askOwner(request, { pass, params, facts });
   try {
-    const seat = await table.enter(pass);
+    const seat = await table.enter({ ...pass, mustEndAt });
     if (seat === undefined) {
       throw new SallyportError('rate_limited', 'this device carries as many sessions or channels as it may', {
         next: 'wait until some of them have ended',
@@ -97,18 +99,37 @@ interface Verified extends Asking {
   readonly seat: Seat;
 }
 
+interface LetIn {
+  readonly leave: () => void;
+  /** Unix ms: of the pass, or earlier, where what was approved is for less. */
+  readonly mustEndAt: number;
+}
+
 /** Whatever the pass says, what the device's owner refuses is refused. He may take a minute to say yes. */
-async function askOwner(request: IncomingRequest, { pass, params, facts }: Asking): Promise<() => void> {
-  const { owner, table, log } = facts;
+async function askOwner(request: IncomingRequest, { pass, params, facts }: Asking): Promise<LetIn> {
+  const { owner, approvals, table, log } = facts;
   table.remember(pass);
+  const shown = { pass, params, header: header(request, 'sallyport-approval') };
   let leave: (() => void) | undefined;
+  // From now on, so that no change of the rules is missed between the look at it and the first byte.
+  const unwatch = approvals.watch(shown);
   try {
+    const admitted = await approvals.require(shown, facts.now());
     const onWaiting = (): void => request.inform('consent');
     leave = await owner.admit({ pass, params, now: facts.now(), signal: request.signal, onWaiting });
+    const endsAt = await approvals.use(shown, admitted, facts.now());
     requireStillGood(pass, facts);
-    return leave;
+    const left = leave;
+    return {
+      mustEndAt: Math.min(pass.mustEndAt, endsAt),
+      leave: () => {
+        left();
+        unwatch();
+      },
+    };
   } catch (error) {
     leave?.();
+    unwatch();
     const code = error instanceof SallyportError ? error.code : 'internal';
     log.warn({ kind: params.kind, code }, 'a channel was refused');
     throw error;

@@ -20,6 +20,7 @@ import type { Random } from '../platform/random.ts';
 import { kindOf, openChannel } from './channels.ts';
 import { checkLease, checkWelcome, chooseVersion, type Welcomed } from './link-greeting.ts';
 import { linkEndFault } from './link-end.ts';
+import type { Approvals } from './approvals/approvals.ts';
 import type { Owner } from './owner/owner.ts';
 import type { Account } from './services/account.ts';
 import type { BrokerPlace } from './services/dial.ts';
@@ -42,6 +43,7 @@ export interface LinkOptions {
   readonly log: Log;
   readonly ownAccount: Account;
   readonly owner: Owner;
+  readonly approvals: Approvals;
   readonly openScope: (session: string) => Promise<ProcessScope>;
   /** A session of this link is torn down; `endedAt` by signed time, Unix ms. */
   readonly onEnded: (ended: EndedSession, endedAt: number) => Promise<void>;
@@ -237,7 +239,7 @@ export class AgentLink implements DialledLink {
 
   #channel(request: IncomingRequest, kind: string): Promise<void> {
     const { findPassKey } = this.#requireWelcome();
-    const { file, ownAccount, owner, log } = this.#options;
+    const { file, ownAccount, owner, approvals, log } = this.#options;
     return openChannel(request, kind, {
       device: file.current.deviceId,
       linkNonce: this.#linkNonce,
@@ -248,6 +250,7 @@ export class AgentLink implements DialledLink {
       ownAccount,
       broker: this.#broker,
       owner,
+      approvals,
       log,
     });
   }

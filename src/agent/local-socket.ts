@@ -23,7 +23,10 @@ export function socketPath(dir: string): string {
 }
 
 /** Takes the directory for this process. Throws with words where another agent has it. */
-export async function claimSocket(dir: string, obey: (order: Order) => object): Promise<LocalSocket> {
+export async function claimSocket(
+  dir: string,
+  obey: (order: Order) => object | Promise<object>,
+): Promise<LocalSocket> {
   const path = socketPath(dir);
   if (Buffer.byteLength(path) > socketPathMaxBytes) {
     throw new SallyportError('invalid', `the path "${path}" is too long for a unix socket`, {
@@ -63,11 +66,10 @@ export async function orderAgent(
 }
 
 /** One line in, one line out. */
-function serve(socket: Socket, obey: (order: Order) => object): void {
+function serve(socket: Socket, obey: (order: Order) => object | Promise<object>): void {
   let request = '';
   let isAnswered = false;
   const answer = (said: object): void => {
-    isAnswered = true;
     socket.end(`${JSON.stringify(said)}\n`);
   };
   socket.setEncoding('utf8');
@@ -79,19 +81,17 @@ function serve(socket: Socket, obey: (order: Order) => object): void {
     request += chunk;
     const end = request.indexOf('\n');
     if (end < 0 && request.length <= limits.localRequestMaxBytes) return;
-    answer(
-      end < 0 || end > limits.localRequestMaxBytes
-        ? toProblem(notAnOrder())
-        : answerTo(request.slice(0, end), obey),
-    );
+    isAnswered = true;
+    if (end < 0 || end > limits.localRequestMaxBytes) answer(toProblem(notAnOrder()));
+    else void answerTo(request.slice(0, end), obey).then(answer);
   });
 }
 
-function answerTo(line: string, obey: (order: Order) => object): object {
+async function answerTo(line: string, obey: (order: Order) => object | Promise<object>): Promise<object> {
   const order = parseOrder(line);
   if (order === undefined) return toProblem(notAnOrder());
   try {
-    return obey(order);
+    return await obey(order);
   } catch (error) {
     return toProblem(error);
   }

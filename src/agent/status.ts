@@ -4,6 +4,8 @@ import { X509Certificate } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialState } from '../link/reconnect.ts';
+import type { ApprovalCheck } from '../core/approver-set.ts';
+import type { Approvals } from './approvals/approvals.ts';
 import type { AgentLink } from './link.ts';
 import { orderAgent } from './local-socket.ts';
 import type { Owner } from './owner/owner.ts';
@@ -52,6 +54,13 @@ export interface RunningStatus {
     readonly consent: 'required' | 'not_required';
     /** How long consent given to all still lasts. */
     readonly consentForMs: number;
+    /** Whether approvals are looked at here, and by which set. */
+    readonly approvals: ApprovalCheck;
+    readonly approverSet?: {
+      readonly version: number;
+      /** RFC 3339. */
+      readonly expiresAt: string;
+    };
   };
 }
 
@@ -94,11 +103,13 @@ export function describeStatus(facts: {
   readonly teardown: Processes['method'];
   readonly receiptsWaiting: number;
   readonly owner: Owner;
+  readonly approvals: Approvals;
   readonly proxy: OutboundProxy | undefined;
   readonly address: string;
   readonly clock: Clock;
 }): RunningStatus {
-  const { dial, link, version, teardown, receiptsWaiting, owner, proxy, address, clock } = facts;
+  const { dial, link, version, teardown, receiptsWaiting, owner, approvals, proxy, address, clock } = facts;
+  const { check, set } = approvals.state;
   const fault = dial.state === 'waiting' ? dial.error : undefined;
   const next = fault instanceof SallyportError ? fault.next : undefined;
   const wallTime = (bootMs: number): string => new Date(clock.now() + bootMs - clock.bootMs()).toISOString();
@@ -130,6 +141,10 @@ export function describeStatus(facts: {
       hasRules: owner.rules !== noRules,
       consent: owner.rules.isConsentRequired ? 'required' : 'not_required',
       consentForMs: Math.round(owner.consent.openForMs),
+      approvals: check,
+      ...(set === undefined
+        ? {}
+        : { approverSet: { version: set.version, expiresAt: new Date(set.expiresAt).toISOString() } }),
     },
   };
 }

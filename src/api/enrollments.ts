@@ -125,5 +125,7 @@ export const whoami = z.object({
   broker: z.string(),
   certificate: z.object({ serial: z.string(), notAfter: time }),
   sessions: z.array(named),
+  /** Thumbprints of the keys that he approves with on devices. */
+  approverKeys: z.array(z.string()).optional(),
 });
 export type Whoami = z.infer<typeof whoami>;

@@ -20,6 +20,10 @@ export const deviceView = z.object({
   offlineBecause: z.string().optional(),
   lastSeenAt: time.optional(),
   agentVersion: z.string().optional(),
+  /** It looks at approvals itself, by this version of the approver set; absent: it leaves them to the broker. */
+  approvals: z
+    .object({ check: z.enum(['verify', 'verify+cli']), version: z.number().int().optional() })
+    .optional(),
   certificateNotAfter: time.optional(),
   sessions: z.number().int(),
   createdAt: time,

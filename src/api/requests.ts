@@ -30,7 +30,18 @@ export const requestView = z.object({
   reason: z.string(),
   ticket: z.string().optional(),
   needed: z.number().int(),
-  approvals: z.array(z.object({ by: named, at: time })),
+  /** Persons who said yes. */
+  given: z.number().int(),
+  approvals: z.array(z.object({ by: named, at: time, how: z.enum(['command', 'passkey']) })),
+  /** The device looks at approvals itself: by which set, how many, and whether each person says yes both ways. */
+  checkedByDevice: z
+    .object({
+      check: z.enum(['verify', 'verify+cli']),
+      needed: z.number().int(),
+      version: z.number().int().optional(),
+      persons: z.array(z.string()).optional(),
+    })
+    .optional(),
   startAt: time,
   createdAt: time,
   /** Undecided until then, it is over. */

@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createRootRoute, createRoute, createRouter, redirect, RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { Approvers } from './pages/approvers.tsx';
 import { Device } from './pages/device.tsx';
 import { Enroll } from './pages/enroll.tsx';
 import { Frame } from './pages/frame.tsx';
@@ -33,6 +34,7 @@ const router = createRouter({
     createRoute({ getParentRoute: () => root, path: '/requests/$id', component: Request }),
     place('/sessions', Sessions),
     place('/locks', Locks),
+    place('/approvers', Approvers),
     place('/passkeys', Passkeys),
   ]),
 });

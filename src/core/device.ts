@@ -1,6 +1,7 @@
 // A device: a machine that dials out and offers its built-in shell and exec. Trust in it is kept here,
 // server-side; online and locked are derived, never stored.
 
+import type { ApprovalCheck } from './approver-set.ts';
 import type { DeviceId, IdentityId } from './ids.ts';
 
 /** Why a link ended. */
@@ -34,6 +35,14 @@ export interface Device {
   readonly renewal: RenewalState;
   /** Absent: accepted. */
   readonly hold?: Hold;
+  /** As it said last: it looks at approvals itself, by this version of the approver set. Absent: it does not. */
+  readonly approvals?: DeviceApprovals;
+}
+
+export interface DeviceApprovals {
+  readonly check: Exclude<ApprovalCheck, 'off'>;
+  /** Absent: none is pinned, and it lets nobody in. */
+  readonly version?: number;
 }
 
 /**

@@ -79,6 +79,16 @@ export const errorCodes = {
   open_missing: { status: 403, exit: 255 },
   open_signature: { status: 403, exit: 255 },
   lease_stale: { status: 403, exit: 255 },
+  /** What a device answers that looks at approvals itself (design section 6), each fault its own. */
+  approval_missing: { status: 403, exit: 255 },
+  approval_malformed: { status: 400, exit: 255 },
+  approval_scope: { status: 403, exit: 255 },
+  approval_expired: { status: 403, exit: 255 },
+  approval_signature: { status: 403, exit: 255 },
+  approval_quorum: { status: 403, exit: 255 },
+  approval_used: { status: 403, exit: 255 },
+  approvers_missing: { status: 403, exit: 255 },
+  approvers_expired: { status: 403, exit: 255 },
   no_signed_time: { status: 503, exit: 255 },
   kind_unsupported: { status: 404, exit: 255 },
   /** The service on the device could not start: no such user or command, a destination that does not answer. */

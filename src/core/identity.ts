@@ -39,6 +39,8 @@ export interface Identity {
   readonly invitedBy?: IdentityId;
   readonly createdAt: number;
   readonly expiresAt?: number;
+  /** Thumbprints of keys that he approves with and that outlive a sign-in: devices pin them (core/approver-set.ts). */
+  readonly approverKeys?: readonly string[];
 }
 
 /** One issued certificate. `spki` is the SHA-256 thumbprint of its key, base64url. */

@@ -45,7 +45,8 @@ export const limits = {
   /** Unsent bytes of one direction of all streams of a connection together, before sources are paused. */
   streamBufferBytes: 512 * 1024,
   sessionWindowBytes: 16 * 1024 * 1024,
-  headersMaxBytes: 16 * 1024,
+  /** On a link: a pass, an open, parameters, and the approvals that the device looks at itself. */
+  headersMaxBytes: 32 * 1024,
   channelsPerLinkMax: 10_000,
   /** Small requests beside them, so that a lease gets through on a link that carries all it may. */
   asksPerLinkMax: 16,
@@ -79,7 +80,8 @@ export const limits = {
   /** From hello to welcome on the agent: a longer delay is a gate that plays with time. */
   welcomeWithinMs: 30_000,
   controlRequestTimeoutMs: 10_000,
-  localRequestMaxBytes: 4_096,
+  /** An approver set is the longest. */
+  localRequestMaxBytes: 80 * 1024,
   /** A gate without its authority asks for it this often: the socket is on the same machine. */
   controlReconnectMs: 100,
   /** A gate tells of ended channels together, at most this late; the log may lag by two seconds. */
@@ -276,6 +278,16 @@ export const limits = {
   requestsPerIdentityMax: 50,
   /** That one policy may ask for. */
   approversMax: 3,
+  /** Approver sets of devices, and what a channel brings of approvals for the device to look at. */
+  approverSetPersonsMax: 20,
+  approverKeysPerPersonMax: 16,
+  approverSetMaxBytes: 64 * 1024,
+  approverSetLongestMs: 730 * 24 * 60 * 60_000,
+  approverSetsKept: 100,
+  approvalMaxBytes: 12 * 1024,
+  /** Requests that a device remembers as used up; older ones are refused by their time. */
+  usedRequestsMax: 10_000,
+  approversReportMs: 10 * 60_000,
   requestSweepMs: 60_000,
 
   /** A browser's sign-in: as long as a working day, and left alone for this long at most. */

@@ -62,6 +62,11 @@ export type ApprovalProof =
   /** His passkey's assertion, its challenge being the hash of the content; JSON of what verifies it. */
   | { readonly assertion: string };
 
+/** By key or by passkey: one person's two yeses count once, and a device may want both. */
+export function isSameWay(one: ApprovalProof, other: ApprovalProof): boolean {
+  return 'statement' in one === 'statement' in other;
+}
+
 /** One person's yes. */
 export type Approval = ApprovalProof & {
   readonly by: IdentityId;

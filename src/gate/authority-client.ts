@@ -288,11 +288,13 @@ function readLinkAccepted(fields: Fields): LinkAccepted | undefined {
 }
 
 function readChannelAccepted(fields: Fields): ChannelAccepted | undefined {
-  return complete<ChannelAccepted>({
+  const accepted = complete<Omit<ChannelAccepted, 'approval'>>({
     link: text(fields, 'link'),
     pass: text(fields, 'pass'),
     n: whole(fields, 'n'),
     idleMs: whole(fields, 'idleMs'),
     mustEndAt: whole(fields, 'mustEndAt'),
   });
+  const approval = text(fields, 'approval');
+  return accepted && { ...accepted, ...(approval === undefined ? {} : { approval }) };
 }

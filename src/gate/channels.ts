@@ -218,6 +218,7 @@ export class Channels {
           'sallyport-pass': accepted.pass,
           'sallyport-open': head.open,
           'sallyport-params': head.encodedParams,
+          ...(accepted.approval === undefined ? {} : { 'sallyport-approval': accepted.approval }),
         },
         signal: opening.signal,
         answerWithinMs: this.#options.bounds.controlRequestTimeoutMs,

@@ -4,7 +4,8 @@
 import type { LinkEnd } from '../core/device.ts';
 import type { EndReason } from '../core/end-reason.ts';
 
-export const controlVersion = 3;
+/** 4: the authority's yes to a channel carries the approvals that it stands on. */
+export const controlVersion = 4;
 
 /** One line of /gate/asks, to the authority. */
 export interface Ask {
@@ -98,6 +99,8 @@ export interface ChannelBody {
 export interface ChannelAccepted {
   readonly link: string;
   readonly pass: string;
+  /** What the session stands on, for a device that looks at approvals itself: wire/approval.ts. */
+  readonly approval?: string;
   readonly n: number;
   readonly idleMs: number;
   readonly mustEndAt: number;

@@ -18,7 +18,8 @@ export type Purpose =
   | 'receipt'
   | 'renewal'
   | 'renewed'
-  | 'approval';
+  | 'approval'
+  | 'approvers';
 
 export type StatementFault = 'malformed' | 'unknown_key' | 'bad_signature';
 

@@ -32,6 +32,7 @@ export interface Demand {
   /** JSON text. */
   readonly params: string;
   readonly kind?: string;
+  readonly approval?: string;
 }
 
 const socketNames = { api: 'api.sock', apiMtls: 'api-mtls.sock', web: 'web.sock' } as const;
@@ -40,6 +41,8 @@ export class HostileGate {
   readonly seen: Seen[] = [];
   readonly withheld: Order[] = [];
   withholds: ReadonlySet<Order['type']> = new Set();
+  /** What it makes of the authority's yes before it asks the agent. */
+  tampers: (accepted: ChannelAccepted) => ChannelAccepted = (accepted) => accepted;
   readonly #runDir: string;
   readonly #authority: AuthorityClient;
   readonly #sessions: Sessions;
@@ -114,6 +117,7 @@ export class HostileGate {
         'sallyport-pass': demand.pass,
         ...(demand.open === undefined ? {} : { 'sallyport-open': demand.open }),
         'sallyport-params': Buffer.from(demand.params).toString('base64url'),
+        ...(demand.approval === undefined ? {} : { 'sallyport-approval': demand.approval }),
       },
     });
     if (answer.status !== 200) return (await readProblem(answer)).code;
@@ -157,7 +161,7 @@ export class HostileGate {
       acceptChannel: async (asked) => {
         const accepted = await authority.acceptChannel(asked);
         this.seen.push({ asked, accepted });
-        return accepted;
+        return this.tampers(accepted);
       },
       report: (report) => authority.report(report),
     };

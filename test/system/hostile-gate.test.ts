@@ -2,11 +2,14 @@
 // authority, a real agent and real operators, with a gate between them that a test controls.
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { parseBrokerConfig } from '../../src/core/broker-config.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import type { ApprovalProof } from '../../src/core/request.ts';
+import { encodeEvidence } from '../../src/wire/approval.ts';
+import { Approver } from '../doubles/approvers.ts';
 import { generateP256, spkiOf } from '../../src/platform/keys.ts';
 import { keyId, signStatement, verifyStatement } from '../../src/wire/signed.ts';
 import { HostileGate, type Seen } from '../doubles/hostile-gate.ts';
@@ -147,6 +150,94 @@ suite('a hostile gate', () => {
     assert.notEqual(code, 'opened');
     gate.withholds = new Set();
   });
+
+  test('I1 I6 R-041 it cannot make an approval up for a device that looks at them itself', async (t) => {
+    const as = async (who: 'ana' | 'bo', ...words: readonly string[]) =>
+      must(await stage.run(words, stage.surroundings(who)), words);
+    const add = ['identities', 'add', 'bo', '--role', 'approver'];
+    const { token } = (await stage.adminJson(...add)) as { readonly token: string };
+    await as('bo', 'login', stage.address, '--invite', token);
+    await as('bo', 'approvers', 'key');
+    must(await stage.admin('approvers', 'set', 'bo', '--threshold', '1'), ['approvers', 'set']);
+    const file = join(stage.folder, 'approvers.json');
+    must(await stage.admin('approvers', 'export', '--to', file), ['approvers', 'export']);
+    await writeFile(join(stage.stateDir(), 'agent.yaml'), 'approvals: verify\n', { mode: 0o600 });
+    const pin = ['agent', 'pin-approvers', file, '--yes', '--state', stage.stateDir()];
+    must(await stage.run(pin, stage.surroundings('device')), pin);
+    process.kill(stage.agent?.child.pid ?? 0, 'SIGHUP');
+    await until('the broker knows', async () => {
+      const device = (await stage.adminJson('devices', 'show', stage.device)) as {
+        readonly approvals?: { readonly version?: number };
+      };
+      return device.approvals?.version === 1;
+    });
+    await stage.applyPolicy(
+      `${sitePolicy}\npermit (principal in Role::"approver", action == Action::"approve", resource);`,
+    );
+
+    const exec = ['exec', stage.device, '--', 'echo', 'in'];
+    const refused = await stage.run(exec, stage.surroundings('ana'));
+    assert.equal(refused.code, 77);
+    assert.match(
+      refused.stderr,
+      /looks at approvals itself: to exec on "\S+" you need an approval\nnext: ask/,
+    );
+
+    const approved = async (): Promise<string> => {
+      const words = ['request', stage.device, '--for', '10m', '--reason', 'valve', '--json'];
+      const { id } = JSON.parse(await as('ana', ...words)) as { readonly id: string };
+      await as('bo', 'approve', id, '--yes');
+      return id;
+    };
+    const first = await approved();
+    const ran = await stage.run(exec, stage.surroundings('ana'));
+    assert.equal(ran.stdout, 'in\n', ran.stderr);
+    const old = gate.seen.at(-1)?.accepted.approval ?? '';
+    assert.ok(old.length > 0);
+
+    const codes: string[] = [];
+    /** The authority says yes to a session that was really approved; the gate shows the agent something else. */
+    const shows = async (what: string, approval: (real: string) => string | undefined, code: string) => {
+      await approved();
+      gate.tampers = ({ approval: real = '', ...accepted }) => {
+        const shown = approval(real);
+        return shown === undefined ? accepted : { ...accepted, approval: shown };
+      };
+      const { stderr, code: exit } = await stage.run(
+        [...exec.slice(0, 2), '--json', ...exec.slice(2)],
+        stage.surroundings('ana'),
+      );
+      gate.tampers = (accepted) => accepted;
+      t.diagnostic(`${what}: ${code}`);
+      assert.equal(exit, 255, stderr);
+      assert.ok(stderr.includes(`"${code}"`), `${what}: ${stderr}`);
+      codes.push(code);
+    };
+    await shows('none at all', () => undefined, 'approval_missing');
+    await shows('the one of an earlier session', () => old, 'approval_used');
+    await shows(
+      'the real one, for longer',
+      (real) => edited(real, '"forMs":600000', '"forMs":900000'),
+      'approval_signature',
+    );
+    await shows(
+      'the real one, as another request',
+      (real) => edited(real, contentIn(real)['request'] as string, first),
+      'approval_signature',
+    );
+    await shows('the request alone', (real) => withApprovals(real, []), 'approval_quorum');
+    const forger = new Approver('bo');
+    await shows(
+      'signed by a key of its own',
+      (real) => withApprovals(real, [forger.byKey(contentIn(real)), forger.byPasskey(contentIn(real))]),
+      'approval_quorum',
+    );
+    await shows('nonsense', () => 'AAAA', 'approval_malformed');
+    assert.equal(new Set(codes).size, 5);
+    assert.equal(stage.onDevice().length, 0, 'nothing was started');
+
+    must(await stage.admin('audit', 'verify'), ['audit', 'verify']);
+  });
 });
 
 /** The same open, signed by another key; it shows that key, as a forger would. */
@@ -167,4 +258,28 @@ function edit(pass: string): string {
   const fields = JSON.parse(Buffer.from(payload, 'base64url').toString()) as JsonObject;
   const later = { ...fields, mustEndAt: Number(fields['mustEndAt']) + 1 };
   return `${Buffer.from(JSON.stringify(later)).toString('base64url')}.${signature}`;
+}
+
+interface Brought {
+  readonly content: string;
+  readonly approvals: readonly ApprovalProof[];
+}
+
+function broughtIn(header: string): Brought {
+  return JSON.parse(Buffer.from(header, 'base64url').toString()) as Brought;
+}
+
+function contentIn(header: string): JsonObject {
+  return JSON.parse(broughtIn(header).content) as JsonObject;
+}
+
+function withApprovals(header: string, approvals: readonly ApprovalProof[]): string {
+  return encodeEvidence({ content: broughtIn(header).content, approvals });
+}
+
+/** The request changed, under the signatures of the one that it was. */
+function edited(header: string, from: string, to: string): string {
+  const { content, approvals } = broughtIn(header);
+  assert.ok(content.includes(from));
+  return encodeEvidence({ content: content.replace(from, to), approvals });
 }

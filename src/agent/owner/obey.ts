@@ -26,7 +26,7 @@ export interface Cut {
 }
 
 /** Throws SallyportError with words. */
-export function obey(order: Exclude<Order, { do: 'status' }>, facts: ObeyFacts): Allowed | Cut {
+export function obey(order: Exclude<Order, { do: 'status' | 'pin' }>, facts: ObeyFacts): Allowed | Cut {
   const { consent, rules } = facts.owner;
   const isRequired = rules.isConsentRequired;
   switch (order.do) {

@@ -4,6 +4,7 @@
 import { limits } from '../../core/limits.ts';
 import { parseId } from '../../core/ids.ts';
 import { parseJsonObject } from '../../core/json.ts';
+import { readSignedApproverSet, type SignedApproverSet } from '../../wire/approver-set.ts';
 
 export type Order =
   | { readonly do: 'status' }
@@ -12,14 +13,23 @@ export type Order =
   /** No more consent. */
   | { readonly do: 'allow_nobody' }
   /** Ends one session, or all. */
-  | { readonly do: 'cut'; readonly session?: string };
+  | { readonly do: 'cut'; readonly session?: string }
+  /** The approver set of this device is this one now. */
+  | { readonly do: 'pin'; readonly approvers: SignedApproverSet };
 
 /** Undefined when the line is no order. */
 export function parseOrder(line: string): Order | undefined {
   const fields = parseJsonObject(line);
   if (fields === undefined) return undefined;
-  const { do: verb, forMs, session, ...stray } = fields;
+  const { do: verb, forMs, session, approvers, ...stray } = fields;
   if (Object.keys(stray).length > 0) return undefined;
+  if (verb === 'pin') {
+    const read = readSignedApproverSet(approvers);
+    return read === undefined || forMs !== undefined || session !== undefined
+      ? undefined
+      : { do: 'pin', approvers: read };
+  }
+  if (approvers !== undefined) return undefined;
   const one = typeof session === 'string' ? parseId('ses', session) : undefined;
   if (session !== undefined && one === undefined) return undefined;
   const about = one === undefined ? {} : { session: one };

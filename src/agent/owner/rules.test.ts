@@ -9,7 +9,11 @@ function words(value: unknown): string {
 }
 
 test('what is not said narrows nothing', () => {
-  assert.deepEqual(parseOwnerRules({}), { closedPlanes: new Set(), isConsentRequired: false });
+  assert.deepEqual(parseOwnerRules({}), {
+    closedPlanes: new Set(),
+    isConsentRequired: false,
+    approvals: 'off',
+  });
 });
 
 test('every key is read', () => {
@@ -21,6 +25,7 @@ test('every key is read', () => {
     maxSession: '2h',
     planes: { maintenance: 'off', application: 'on' },
     consent: 'required',
+    approvals: 'verify+cli',
   });
   assert.deepEqual(rules, {
     kinds: new Set(['shell', 'files']),
@@ -34,6 +39,7 @@ test('every key is read', () => {
     maxSessionMs: 7_200_000,
     closedPlanes: new Set(['maintenance']),
     isConsentRequired: true,
+    approvals: 'verify+cli',
   });
 });
 
@@ -79,6 +85,9 @@ const wrong: readonly (readonly [string, unknown])[] = [
   ['consent', true],
   ['consent', null],
   ['consent', 'Required'],
+  ['approvals', true],
+  ['approvals', null],
+  ['approvals', 'Verify'],
 ];
 
 test('L20 a value of the wrong kind is refused, and the words name its key', () => {

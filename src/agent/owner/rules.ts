@@ -2,6 +2,7 @@
 // refused (negative test L20): a rule that silently does nothing would leave open what he meant to close.
 // For the same reason an empty file is no set of rules. Pure.
 
+import { approvalChecks, type ApprovalCheck } from '../../core/approver-set.ts';
 import { isServedKind, isOsUser, servedKinds, type ServedKind } from '../../core/channel.ts';
 import { parseDuration } from '../../core/duration.ts';
 import { limits } from '../../core/limits.ts';
@@ -23,11 +24,17 @@ export interface OwnerRules {
   readonly maxSessionMs?: number;
   readonly closedPlanes: ReadonlySet<Plane>;
   readonly isConsentRequired: boolean;
+  /** Whether the agent itself looks at the approvals that a session stands on. */
+  readonly approvals: ApprovalCheck;
 }
 
-export const noRules: OwnerRules = { closedPlanes: new Set(), isConsentRequired: false };
+export const noRules: OwnerRules = {
+  closedPlanes: new Set(),
+  isConsentRequired: false,
+  approvals: 'off',
+};
 
-const keys = ['kinds', 'users', 'paths', 'targets', 'maxSession', 'planes', 'consent'] as const;
+const keys = ['kinds', 'users', 'paths', 'targets', 'maxSession', 'planes', 'consent', 'approvals'] as const;
 
 /** The rules, or a sentence that says which key is wrong and how it should be. */
 export function parseOwnerRules(value: unknown): OwnerRules | string {
@@ -50,6 +57,8 @@ export function parseOwnerRules(value: unknown): OwnerRules | string {
   const { consent = 'not_required' } = fields;
   if (consent !== 'required' && consent !== 'not_required')
     return '"consent" must be required or not_required';
+  const approvals = parseApprovals(fields['approvals']);
+  if (approvals === undefined) return `"approvals" must be ${approvalChecks.join(', ')}`;
   return {
     ...(kinds === undefined ? {} : { kinds: new Set(kinds) }),
     ...(users === undefined ? {} : { users: new Set(users) }),
@@ -58,7 +67,14 @@ export function parseOwnerRules(value: unknown): OwnerRules | string {
     ...(maxSessionMs === undefined ? {} : { maxSessionMs }),
     closedPlanes,
     isConsentRequired: consent === 'required',
+    approvals,
   };
+}
+
+/** "off" without quotes is false to YAML 1.1. */
+function parseApprovals(value: unknown): ApprovalCheck | undefined {
+  if (value === undefined || value === false) return 'off';
+  return approvalChecks.find((known) => known === value);
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -30,6 +30,7 @@ export async function viewDevice(
     ...(device.lastSeenAt === undefined ? {} : { lastSeenAt: iso(device.lastSeenAt) }),
     ...(agentVersion === undefined ? {} : { agentVersion }),
     ...(notAfter === undefined ? {} : { certificateNotAfter: iso(notAfter) }),
+    ...(device.approvals === undefined ? {} : { approvals: { ...device.approvals } }),
     sessions: sessions.get(device.id) ?? 0,
     createdAt: iso(device.createdAt),
   };

@@ -21,5 +21,6 @@ export async function whoami(ctx: AuthorityContext, caller: Operator): Promise<W
     broker: ctx.broker.name,
     certificate: { serial, notAfter: iso(notAfter) },
     sessions,
+    ...(identity.approverKeys === undefined ? {} : { approverKeys: [...identity.approverKeys] }),
   };
 }

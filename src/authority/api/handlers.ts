@@ -34,6 +34,9 @@ import { stopSession } from '../admin/stop-session.ts';
 import { testPolicy } from '../admin/test-policy.ts';
 import { whoami } from '../admin/whoami.ts';
 import { whoCan } from '../admin/who-can.ts';
+import { addApproverKey, removeApproverKey } from '../approvers/keys.ts';
+import { listApproverSets, makeApproverSet, showApproverSet, signApproverSet } from '../approvers/sets.ts';
+import { tellDevice } from '../approvers/tell-device.ts';
 import type { AuthorityContext } from '../context.ts';
 import { inviteDevice, invitePerson } from '../enroll/invite.ts';
 import type { RecoverDoor } from '../enroll/recover-device.ts';
@@ -120,6 +123,15 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     listSessions: async ({ caller, query }) => await listSessions(ctx, caller, query),
     showSession: async ({ caller, params }) => await showSession(ctx, caller, params.id),
     endSession: async ({ caller, params, body }) => await stopSession(ctx, caller, { id: params.id, body }),
+
+    listApproverSets: async ({ caller, query }) => await listApproverSets(ctx, caller, query),
+    makeApproverSet: async ({ caller, body }) => await makeApproverSet(ctx, caller, body),
+    showApproverSet: async ({ caller, params }) => await showApproverSet(ctx, caller, params.version),
+    signApproverSet: async ({ caller, params, body }) =>
+      await signApproverSet(ctx, caller, { version: params.version, proof: body }),
+    addApproverKey: async ({ caller, body }) => await addApproverKey(ctx, caller, body.statement),
+    removeApproverKey: async ({ caller, params }) => await removeApproverKey(ctx, caller, params.id),
+    deviceApprovers: async ({ caller, body }) => await tellDevice(ctx, caller, body),
 
     fileRequest: async ({ caller, body }) => await fileRequest(ctx, caller, body),
     listRequests: async ({ caller, query }) => await listRequests(ctx, caller, query),

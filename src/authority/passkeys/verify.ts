@@ -4,8 +4,8 @@
 
 import type { Assertion, Attestation } from '../../api/passkeys.ts';
 import { SallyportError } from '../../core/errors.ts';
-import { parseJsonObject } from '../../core/json.ts';
 import type { Passkey } from '../../core/sign-in.ts';
+import { isTopLevel, judgeAssertion, readClientData } from '../../platform/webauthn.ts';
 import { sha256 } from '../../wire/signed.ts';
 import type { ConsoleFacts } from '../context.ts';
 
@@ -43,7 +43,7 @@ export interface Asked {
 
 /** What the client says that it signed; undefined where it is no JSON. To be believed once it is verified. */
 export function challengeOf({ response }: Assertion | Attestation): string | undefined {
-  const challenge = clientData(response.clientDataJSON)?.['challenge'];
+  const challenge = readClientData(response.clientDataJSON)?.['challenge'];
   return typeof challenge === 'string' ? challenge : undefined;
 }
 
@@ -53,36 +53,18 @@ export async function verifyAssertion(
   answer: Assertion,
   { console, challenge, now }: Asked & { readonly now: number },
 ): Promise<Passkey> {
-  requireTopLevel(answer.response.clientDataJSON);
-  const { verifyAuthenticationResponse } = await library();
-  const { rawId, id, type, response } = answer;
-  const { clientDataJSON, authenticatorData, signature } = response;
-  const { authenticationInfo, verified } = await verifyAuthenticationResponse({
-    response: {
-      id,
-      rawId,
-      type,
-      clientExtensionResults: {},
-      response: { clientDataJSON, authenticatorData, signature },
-    },
-    expectedChallenge: challenge,
-    expectedOrigin: console.origin,
-    expectedRPID: console.host,
-    requireUserVerification: true,
-    credential: {
-      id: passkey.credential,
-      publicKey: new Uint8Array(Buffer.from(passkey.publicKey, 'base64url')),
-      // Looked at below: the library's words for a counter that fell cannot be told from others.
-      counter: 0,
-    },
-  }).catch((error: unknown) => {
-    throw new PasskeyRefused('not_verified', error instanceof Error ? error.message : undefined);
+  const verdict = await judgeAssertion(answer.response, {
+    credential: passkey.credential,
+    publicKey: passkey.publicKey,
+    challenge,
+    origins: [console.origin],
+    rpId: console.host,
   });
-  if (!verified) throw new PasskeyRefused('not_verified');
-  const counter = authenticationInfo.newCounter;
+  if (!verdict.ok) throw new PasskeyRefused(verdict.fault, verdict.why);
+  const { counter, isSynced } = verdict;
   // Zero: an authenticator that keeps none, as those do whose passkeys are synced.
   if ((counter > 0 || passkey.counter > 0) && counter <= passkey.counter) throw new PasskeyRefused('counter');
-  return { ...passkey, counter, isSynced: authenticationInfo.credentialBackedUp, lastUsedAt: now };
+  return { ...passkey, counter, isSynced, lastUsedAt: now };
 }
 
 /** A new passkey without its owner. Throws PasskeyRefused. */
@@ -90,8 +72,8 @@ export async function verifyAttestation(
   answer: Attestation,
   { console, challenge }: Asked,
 ): Promise<Pick<Passkey, 'id' | 'credential' | 'publicKey' | 'counter' | 'isSynced'>> {
-  requireTopLevel(answer.response.clientDataJSON);
-  const { verifyRegistrationResponse } = await library();
+  if (!isTopLevel(answer.response.clientDataJSON)) throw new PasskeyRefused('cross_origin');
+  const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
   const { rawId, id, type, response } = answer;
   const { clientDataJSON, attestationObject } = response;
   const result = await verifyRegistrationResponse({
@@ -127,20 +109,4 @@ export const algorithms = [-8, -7, -257] as const;
 /** Of an authenticator's credential id. */
 export function passkeyId(credential: string): string {
   return sha256(Buffer.from(credential, 'base64url'));
-}
-
-/** A frame on somebody else's page could have led the hand. */
-function requireTopLevel(clientDataJSON: string): void {
-  const data = clientData(clientDataJSON);
-  if (data?.['crossOrigin'] === true || data?.['topOrigin'] !== undefined)
-    throw new PasskeyRefused('cross_origin');
-}
-
-function clientData(text: string) {
-  return parseJsonObject(Buffer.from(text, 'base64url').toString('utf8'));
-}
-
-/** Loaded when the first passkey comes: it takes a while, and most starts of the authority are in a hurry. */
-async function library() {
-  return await import('@simplewebauthn/server');
 }

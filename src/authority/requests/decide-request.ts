@@ -5,8 +5,16 @@ import type { ApproveBody, RequestView } from '../../api/requests.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft, EventType } from '../../core/event.ts';
 import { printable } from '../../core/printable.ts';
-import { endsAt, isOpen, stepRequest, type AccessRequest, type RequestEvent } from '../../core/request.ts';
+import {
+  endsAt,
+  isOpen,
+  isSameWay,
+  stepRequest,
+  type AccessRequest,
+  type RequestEvent,
+} from '../../core/request.ts';
 import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
+import { deviceCheckOf, isEnoughFor, type DeviceCheck } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { endSession } from '../sessions/end-session.ts';
@@ -24,17 +32,20 @@ export async function approveRequest(
   await requireCounts(ctx, caller, request);
   const signed = await requireSigned(ctx, caller, { request, proof: asked.proof });
   const valid = await validApprovers(ctx, request);
+  const check = await checkFor(ctx, request);
   const now = ctx.clock.now();
   const { identity } = caller;
   const after = await updateRecord(ctx.store, { kind: 'request', id: request.id }, (value) => {
-    // Twice by one person is once: a double click, a retry.
-    if (value.approvals.some(({ by }) => by === identity.id)) return undefined;
+    // Twice by one person is once: a double click, a retry. By passkey and by command is what a device may want.
+    if (value.approvals.some((known) => known.by === identity.id && isSameWay(known, signed.proof)))
+      return undefined;
     if (value.state !== 'pending' || endsAt(value) <= now) throw notOpen(value, now);
     const approvals = [...value.approvals, { by: identity.id, at: now, ...signed.proof }];
     // Somebody who approved at the same instant was not looked at: he counts, and is looked at again when used.
     const seen = new Set(request.approvals.map(({ by }) => by));
-    const counting = approvals.filter(({ by }) => valid.has(by) || !seen.has(by)).length;
-    const isEnough = counting >= value.needed;
+    const persons = approvals.map(({ by }) => by).filter((by) => valid.has(by) || !seen.has(by));
+    const counting = new Set(persons).size;
+    const isEnough = counting >= value.needed && isEnoughFor(check, approvals, value.requester);
     const next = isEnough
       ? { ...value, approvals, ...moved(value, 'approve', now) }
       : { ...value, approvals };
@@ -154,6 +165,11 @@ async function requireSigned(
   throw new SallyportError('invalid', 'the signature is not yours over exactly this request', {
     next: `look at it again: sallyport requests show ${request.id}`,
   });
+}
+
+async function checkFor(ctx: AuthorityContext, { device }: AccessRequest): Promise<DeviceCheck | undefined> {
+  const stored = await ctx.store.get('device', device);
+  return stored === undefined ? undefined : await deviceCheckOf(ctx, stored.value);
 }
 
 async function refuse(

@@ -12,6 +12,7 @@ import { requestActions, type AccessRequest, type RequestAction } from '../../co
 import { ticketFaultWords } from '../../core/ticket.ts';
 import { parseTarget } from '../../core/target.ts';
 import { actor, type Operator } from '../admin/operator.ts';
+import { deviceCheckOf, neededBy } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
@@ -37,8 +38,14 @@ export async function fileRequest(
   if (ticket !== undefined) requireTicket(ctx, ticket, destination);
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;
-  const { actions, needed } = scopeOf(ctx, { requester, destination, body });
-  const approvers = await possibleApprovers(ctx, { requester, destination });
+  const check = await deviceCheckOf(ctx, destination.device);
+  const { actions, needed } = scopeOf(ctx, { requester, destination, body, least: neededBy(check) });
+  const allowed = await possibleApprovers(ctx, { requester, destination });
+  // Whom the device does not know has no say there.
+  const approvers =
+    check?.set === undefined
+      ? allowed
+      : allowed.filter(({ id }) => check.set?.persons.some((person) => person.id === id));
   if (approvers.length < needed) throw tooFew(body.target, needed, approvers.length);
 
   const now = ctx.clock.now();
@@ -112,9 +119,15 @@ interface Scope {
 
 function scopeOf(
   ctx: AuthorityContext,
-  facts: { readonly requester: Operator['identity']; readonly destination: Destination; readonly body: Body },
+  facts: {
+    readonly requester: Operator['identity'];
+    readonly destination: Destination;
+    readonly body: Body;
+    /** Approvals that the device wants, whatever policy says. */
+    readonly least: number;
+  },
 ): Scope {
-  const { requester, destination, body } = facts;
+  const { requester, destination, body, least } = facts;
   const open = destination.service === undefined ? requestActions : (['forward'] as const);
   const asked = (body.actions ?? open).filter((action) => open.some((known) => known === action));
   if (asked.length === 0) {
@@ -124,10 +137,10 @@ function scopeOf(
   }
   // Without a ticket system none ever counts: nobody is to wait for what would be refused then.
   const ticket = ctx.tickets.sources.size === 0 ? undefined : body.ticket;
-  const needs = asked.map((action) => ({
-    action,
-    needed: approvalsNeeded(ctx, { requester, destination, action, ticket }),
-  }));
+  const needs = asked.map((action) => {
+    const byPolicy = approvalsNeeded(ctx, { requester, destination, action, ticket });
+    return { action, needed: byPolicy === undefined ? undefined : Math.max(byPolicy, least) };
+  });
   const helped = needs.filter(({ needed }) => needed !== undefined && needed > 0);
   if (helped.length === 0 && needs.some(({ needed }) => needed === 0)) {
     throw new SallyportError('conflict', `"${printable(body.target)}" is open to you without an approval`, {
@@ -144,7 +157,7 @@ function scopeOf(
   const kept = isNamed ? needs : helped;
   return {
     actions: kept.map(({ action }) => action),
-    needed: Math.max(1, ...kept.map(({ needed }) => needed ?? 1)),
+    needed: Math.max(1, least, ...kept.map(({ needed }) => needed ?? 1)),
   };
 }
 

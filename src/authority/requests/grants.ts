@@ -3,8 +3,11 @@
 
 import { actionOf } from '../../core/decision.ts';
 import { limits } from '../../core/limits.ts';
-import type { AccessRequest } from '../../core/request.ts';
+import { canonicalJson } from '../../core/json.ts';
+import type { AccessRequest, ApprovalProof } from '../../core/request.ts';
+import { encodeEvidence, readAssertion } from '../../wire/approval.ts';
 import type { Session } from '../../core/session-record.ts';
+import { deviceCheckOf, isEnoughFor } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Wish } from '../sessions/session-facts.ts';
 import type { Stored } from '../store/store.ts';
@@ -21,10 +24,13 @@ export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string):
   const filter = { live: true, identity: wish.identity.id, device: wish.device.id };
   const page = { order: 'newest', limit: limits.requestsPerIdentityMax } as const;
   const { items } = await ctx.store.list('request', filter, page);
+  const check = await deviceCheckOf(ctx, wish.device);
   for (const request of items.toReversed()) {
     if (!covers(request.value, wish, { cnf, now: ctx.clock.now() })) continue;
-    const approvals = (await validApprovers(ctx, request.value)).size;
-    if (approvals >= request.value.needed) return { request, approvals };
+    const valid = await validApprovers(ctx, request.value);
+    const counting = request.value.approvals.filter(({ by }) => valid.has(by));
+    if (valid.size < request.value.needed || !isEnoughFor(check, counting, wish.identity.id)) continue;
+    return { request, approvals: valid.size };
   }
   return undefined;
 }
@@ -43,6 +49,21 @@ function covers(
     now >= request.startAt &&
     now < request.usableUntil
   );
+}
+
+/** What a session's channels bring of its approvals, for a device that looks at them itself. */
+export async function evidenceOf(ctx: AuthorityContext, session: Session): Promise<string | undefined> {
+  const request = session.request === undefined ? undefined : await ctx.store.get('request', session.request);
+  if (request === undefined) return undefined;
+  const { content, approvals } = request.value;
+  return encodeEvidence({ content: canonicalJson(content), approvals: approvals.map(bareProof) });
+}
+
+/** Whoever verifies it has its own word for who signed, and with which key. */
+function bareProof(approval: ApprovalProof): ApprovalProof {
+  if ('statement' in approval) return { statement: approval.statement };
+  const kept = readAssertion(approval.assertion);
+  return { assertion: kept === undefined ? approval.assertion : JSON.stringify(kept) };
 }
 
 /** Persons whose approval holds a session now; undefined for one that needed none. */

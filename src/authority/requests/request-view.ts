@@ -5,12 +5,13 @@ import type { RequestView } from '../../api/requests.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { parseId } from '../../core/ids.ts';
 import { printable } from '../../core/printable.ts';
-import { endsAt, isOpen, type AccessRequest } from '../../core/request.ts';
+import { endsAt, isOpen, type AccessRequest, type ApprovalProof } from '../../core/request.ts';
 import { approvalDigest } from '../../wire/approval.ts';
 import { canonicalJson } from '../../core/json.ts';
 import { identityName } from '../admin/names.ts';
 import { seesAll, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
+import { deviceCheckOf, neededBy } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Stored } from '../store/store.ts';
 import { approvalFault, factsOf } from './approvals.ts';
@@ -22,9 +23,11 @@ export async function viewRequest(
 ): Promise<RequestView> {
   const { service, ticket, decidedAt, deniedBy, denyReason, session } = request;
   const approvals: RequestView['approvals'] = [];
-  for (const { by, at } of request.approvals) {
-    approvals.push({ by: { id: by, name: await identityName(ctx, by) }, at: iso(at) });
+  for (const approval of request.approvals) {
+    const { by, at } = approval;
+    approvals.push({ by: { id: by, name: await identityName(ctx, by) }, at: iso(at), how: howOf(approval) });
   }
+  const checkedByDevice = await deviceCheck(ctx, request);
   const isOver = isOpen(request.state) && endsAt(request) <= ctx.clock.now();
   return {
     id: request.id,
@@ -38,7 +41,9 @@ export async function viewRequest(
     reason: request.reason,
     ...(ticket === undefined ? {} : { ticket }),
     needed: request.needed,
+    given: new Set(request.approvals.map(({ by }) => by)).size,
     approvals,
+    ...(checkedByDevice === undefined ? {} : { checkedByDevice }),
     startAt: iso(request.startAt),
     createdAt: iso(request.createdAt),
     expiresAt: iso(request.expiresAt),
@@ -52,6 +57,25 @@ export async function viewRequest(
     mayApprove: !isOver && isOpen(request.state) && (await mayApprove(ctx, caller, request)),
     content: canonicalJson(request.content),
     digest: approvalDigest(request.content),
+  };
+}
+
+function howOf(approval: ApprovalProof): 'command' | 'passkey' {
+  return 'statement' in approval ? 'command' : 'passkey';
+}
+
+async function deviceCheck(
+  ctx: AuthorityContext,
+  { device }: AccessRequest,
+): Promise<RequestView['checkedByDevice']> {
+  const stored = await ctx.store.get('device', device);
+  const check = stored === undefined ? undefined : await deviceCheckOf(ctx, stored.value);
+  if (check === undefined) return undefined;
+  const { set } = check;
+  return {
+    check: check.check,
+    needed: neededBy(check),
+    ...(set === undefined ? {} : { version: set.version, persons: set.persons.map(({ name }) => name) }),
   };
 }
 
@@ -89,7 +113,11 @@ export async function mayApprove(
   { identity }: Operator,
   request: AccessRequest,
 ): Promise<boolean> {
-  if (request.approvals.some(({ by }) => by === identity.id)) return false;
+  const own = request.approvals.filter(({ by }) => by === identity.id);
   const facts = await factsOf(ctx, request);
+  if (own.length > 0) {
+    const wantsBoth = facts?.destination.device.approvals?.check === 'verify+cli';
+    if (!wantsBoth || own.length > 1) return false;
+  }
   return facts !== undefined && approvalFault(ctx, identity, facts) === undefined;
 }

@@ -24,7 +24,8 @@ export function byKey(
   const signed = openApproval(statement);
   if (signed?.request !== request.id || signed.digest !== approvalDigest(request.content))
     return 'other_content';
-  return signed.spki === caller.spki ? { proof: { statement }, changes: [] } : 'other_key';
+  const isOwn = signed.spki === caller.spki || caller.identity.approverKeys?.includes(signed.spki) === true;
+  return isOwn ? { proof: { statement }, changes: [] } : 'other_key';
 }
 
 /** The request's id is in its content. Throws SallyportError where the passkey is not accepted. */
@@ -33,7 +34,15 @@ export async function byPasskey(
   caller: Operator,
   { request, assertion }: { readonly request: AccessRequest; readonly assertion: Assertion },
 ): Promise<SignedYes> {
-  const challenge = approvalDigest(request.content);
+  return await assertionProof(ctx, caller, { challenge: approvalDigest(request.content), assertion });
+}
+
+/** A passkey's yes to whatever the challenge is the hash of. Throws SallyportError. */
+export async function assertionProof(
+  ctx: AuthorityContext,
+  caller: Operator,
+  { challenge, assertion }: { readonly challenge: string; readonly assertion: Assertion },
+): Promise<SignedYes> {
   const { change, passkey } = await verifyOwn(ctx, caller, { assertion, challenge });
   const { clientDataJSON, authenticatorData, signature } = assertion.response;
   const { id, publicKey } = passkey;

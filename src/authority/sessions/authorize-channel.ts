@@ -18,7 +18,7 @@ import type { Open } from '../../wire/pass.ts';
 import { signStatement } from '../../wire/signed.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
-import { approvalsOf } from '../requests/grants.ts';
+import { approvalsOf, evidenceOf } from '../requests/grants.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { decideWish, lockOn, type Destination } from './session-facts.ts';
@@ -69,9 +69,11 @@ async function authorize(ctx: AuthorityContext, gate: string, body: ChannelBody)
   // A lock may have been placed while the commit was under way; it has cut the session already.
   if (ctx.sessions.get(session.id) === undefined) throw ended(session);
   ctx.sessions.started(session.id);
+  const approval = await evidenceOf(ctx, session);
   return {
     link: facts.link.id,
     pass: signPass(ctx, facts, size),
+    ...(approval === undefined ? {} : { approval }),
     n: facts.open.n,
     idleMs: session.idleMs,
     mustEndAt: session.mustEndAt,

@@ -13,6 +13,7 @@ import { printable } from '../../core/printable.ts';
 import { isReviewed } from '../../core/service.ts';
 import { parseTarget, type Target } from '../../core/target.ts';
 import { ticketFaultWords } from '../../core/ticket.ts';
+import { deviceCheckOf, neededBy } from '../approvers/device-check.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { findGrant, type Grant } from '../requests/grants.ts';
 import { fewestApprovals } from '../requests/approvals.ts';
@@ -139,6 +140,15 @@ async function decide(
     ...destination,
   };
   const { decision, grant } = await decideWithGrant(ctx, wish, caller.spki);
+  const check = grant === undefined ? await deviceCheckOf(ctx, device) : undefined;
+  if (decision.outcome === 'allow' && check !== undefined) {
+    return await refuseWish(ctx, wanted, {
+      ...approvalWords(wanted, neededBy(check)),
+      message: `"${device.name}" looks at approvals itself: to ${actionOf(params)} on "${wanted.target}" you need ${countOf(neededBy(check))}`,
+      device,
+      decision,
+    });
+  }
   if (decision.outcome === 'allow') {
     const named = decision.obligations.user;
     // Who one is on the device is policy's word: a name that only the caller brings is no right to it.
@@ -168,11 +178,8 @@ async function decide(
   }
   const approvals = approvalsMissing(ctx, wish, decision);
   if (approvals !== undefined) {
-    const what = approvals === 1 ? 'an approval' : `${approvals} approvals`;
     return await refuseWish(ctx, wanted, {
-      code: 'approval_required',
-      message: `to ${actionOf(params)} on "${wanted.target}" you need ${what}`,
-      next: `ask for it: sallyport request ${wanted.target} --for 30m --reason "…"`,
+      ...approvalWords(wanted, Math.max(approvals, neededBy(check))),
       device,
       decision,
     });
@@ -197,7 +204,9 @@ async function decideWithGrant(
   cnf: string,
 ): Promise<{ readonly decision: Decision; readonly grant?: Grant }> {
   const decision = decideWish(ctx, wish);
-  const grant = decision.outcome === 'allow' ? undefined : await findGrant(ctx, wish, cnf);
+  // Where the device looks at approvals itself there is no way in without one, whatever policy says.
+  const needsGrant = decision.outcome !== 'allow' || wish.device.approvals !== undefined;
+  const grant = needsGrant ? await findGrant(ctx, wish, cnf) : undefined;
   if (grant === undefined) return { decision };
   const granted = decideWish(ctx, withGrant(wish, grant));
   return granted.outcome === 'allow' ? { decision: granted, grant } : { decision };
@@ -241,6 +250,18 @@ function nextWindow(ctx: AuthorityContext, wish: Wish): string | undefined {
   return state.opensAt === undefined
     ? 'no maintenance window is set for it: an administrator adds one with "sallyport windows add"'
     : `wait for its maintenance window, which opens at ${new Date(state.opensAt).toISOString()}`;
+}
+
+function approvalWords({ target, params }: Wanted, count: number) {
+  return {
+    code: 'approval_required',
+    message: `to ${actionOf(params)} on "${target}" you need ${countOf(count)}`,
+    next: `ask for it: sallyport request ${target} --for 30m --reason "…"`,
+  } as const;
+}
+
+function countOf(approvals: number): string {
+  return approvals === 1 ? 'an approval' : `${approvals} approvals`;
 }
 
 /** How many approvals alone would help; undefined: none, or something else is missing too. */

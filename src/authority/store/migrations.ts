@@ -62,6 +62,12 @@ const tickets: Migration = {
   },
 };
 
+const approverSets: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'approverset', {});
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
@@ -70,6 +76,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005_assertions': assertions,
   '0006_passkeys': passkeys,
   '0007_tickets': tickets,
+  '0008_approver_sets': approverSets,
 };
 
 export interface Steps {

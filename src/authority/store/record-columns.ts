@@ -59,6 +59,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   passkey: { columns: ({ identity }) => ({ identity }), unique: [] },
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   ticket: noColumns,
+  approverset: noColumns,
   answer: noColumns,
   setting: noColumns,
 };

@@ -3,6 +3,7 @@
 // its event commit together.
 
 import type { AuditEvent, EventDraft } from '../../core/event.ts';
+import type { ApproverSetRecord } from '../../core/approver-set.ts';
 import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
@@ -55,6 +56,7 @@ export interface Records {
   readonly passkey: Passkey;
   readonly signin: SignIn;
   readonly ticket: Ticket;
+  readonly approverset: ApproverSetRecord;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -104,6 +106,7 @@ export interface Filters {
   readonly passkey: { readonly identity?: string };
   readonly signin: { readonly identity?: string };
   readonly ticket: { readonly all?: true };
+  readonly approverset: { readonly all?: true };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

@@ -123,6 +123,26 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/inventory.ts'),
   },
   {
+    path: 'approvers set',
+    summary: 'make the next approver set, for devices that look at approvals themselves',
+    args: [{ name: 'names', many: true, completes: 'identity' }],
+    flags: [
+      { name: 'threshold', value: 'N', required: true, summary: 'how many of them it takes' },
+      { name: 'for', value: 'DURATION', summary: 'until it expires; default 365d, at most 730d' },
+    ],
+    examples: ['sallyport approvers set ben cleo --threshold 2'],
+    notes: ['the first is pinned on each device by hand; later ones are signed by persons of the one before'],
+    load: () => import('../commands/approvers/set.ts'),
+  },
+  {
+    path: 'approvers export',
+    summary: 'write an approver set into a file, for a device to pin',
+    args: [{ name: 'version', optional: true }],
+    flags: [{ name: 'to', value: 'FILE', required: true, summary: 'the file', completes: 'file' }],
+    examples: ['sallyport approvers export --to approvers.json'],
+    load: () => import('../commands/approvers/export.ts'),
+  },
+  {
     path: 'windows ls',
     summary: 'maintenance windows, and when they open',
     examples: ['sallyport windows ls'],

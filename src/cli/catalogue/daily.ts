@@ -240,6 +240,33 @@ export const daily: readonly CommandSpec[] = [
     load: () => import('../commands/approve.ts'),
   },
   {
+    path: 'approvers key',
+    summary: 'make a key to approve with, for devices that look at approvals themselves',
+    flags: [
+      { name: 'ls', summary: 'only list yours' },
+      { name: 'remove', value: 'KEY', summary: 'remove this one of yours' },
+      { name: 'yes', short: 'y', summary: 'do not ask' },
+    ],
+    examples: ['sallyport approvers key', 'sallyport approvers key --ls'],
+    notes: ['it outlives the sign-in and signs nobody in; "sallyport approve" uses it from then on'],
+    load: () => import('../commands/approvers/key.ts'),
+  },
+  {
+    path: 'approvers ls',
+    summary: 'approver sets: whose approvals devices accept that look at them themselves',
+    examples: ['sallyport approvers ls'],
+    load: () => import('../commands/approvers/ls.ts'),
+  },
+  {
+    path: 'approvers sign',
+    summary: 'read the next approver set, and sign a yes to exactly that',
+    args: [{ name: 'version' }],
+    flags: [{ name: 'yes', short: 'y', summary: 'do not ask' }],
+    examples: ['sallyport approvers sign 2'],
+    notes: ['it takes persons of the set that it follows; devices then pin it by themselves'],
+    load: () => import('../commands/approvers/sign.ts'),
+  },
+  {
     path: 'deny',
     summary: 'say no to a request, or take your approval back; what stands on it is cut',
     args: [request],

@@ -170,6 +170,12 @@ export const running: readonly CommandSpec[] = [
     flags: [
       { name: 'token', value: 'TOKEN', summary: 'the token of "devices invite"' },
       { name: 'token-file', value: 'FILE', summary: 'a file that holds it', completes: 'file' },
+      {
+        name: 'approvers',
+        value: 'FILE',
+        summary: 'pin this approver set (docs/approvals.md)',
+        completes: 'file',
+      },
       state,
       ...proxyFlags,
     ],
@@ -276,6 +282,25 @@ export const running: readonly CommandSpec[] = [
     ],
     examples: ['sallyport agent allow 30m', 'sallyport agent allow --session ses_…'],
     load: () => import('../commands/agent/allow.ts'),
+  },
+  {
+    path: 'agent pin-approvers',
+    summary: 'on the device: accept the approvals of the people in this file, and of no others',
+    args: [{ name: 'file', completes: 'file' }],
+    flags: [{ name: 'yes', short: 'y', summary: 'do not ask' }, state],
+    examples: ['sallyport agent pin-approvers approvers.json'],
+    notes: [
+      'the file is written at the broker by "sallyport approvers export"; compare the fingerprint',
+      'it counts where agent.yaml says "approvals: verify": docs/approvals.md',
+    ],
+    load: () => import('../commands/agent/pin-approvers.ts'),
+  },
+  {
+    path: 'agent approvers',
+    summary: 'on the device: the people whose approvals it accepts',
+    flags: [state],
+    examples: ['sallyport agent approvers'],
+    load: () => import('../commands/agent/approvers.ts'),
   },
   {
     path: 'agent cut',

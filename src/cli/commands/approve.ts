@@ -5,6 +5,7 @@ import { printable } from '../../core/printable.ts';
 import { textDigest } from '../../wire/approval.ts';
 import { signStatement } from '../../wire/signed.ts';
 import { call } from '../api.ts';
+import { loadApproverKey } from '../approvers/approver-key.ts';
 import type { CommonOptions } from '../catalogue/spec.ts';
 import { confirm } from '../confirm.ts';
 import { printFields, printJson } from '../output.ts';
@@ -29,11 +30,9 @@ export async function run(options: Options): Promise<number> {
       next: 'nothing was approved; tell whoever runs the broker',
     });
   }
-  const statement = signStatement(
-    'approval',
-    { request: request.id, digest, spki: me.spki },
-    { kid: me.kid, privateKey: me.key },
-  );
+  // A key that devices may have pinned, where there is one; else that of the sign-in.
+  const key = (await loadApproverKey(me.broker)) ?? { kid: me.kid, privateKey: me.key, spki: me.spki };
+  const statement = signStatement('approval', { request: request.id, digest, spki: key.spki }, key);
   const after = await call(me, 'POST /v1/requests/:id/approve', {
     params: { id: request.id },
     body: { statement },

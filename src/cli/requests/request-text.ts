@@ -29,11 +29,14 @@ export function contentFields(request: RequestView, now: number): readonly Field
 
 /** What has become of it. */
 export function stateFields(request: RequestView, now: number): readonly Field[] {
-  const { approvals, needed, state, deniedBy, denyReason, session } = request;
-  const by = approvals.map(({ by: { name }, at }) => `${printable(name)} at ${localTime(at) ?? ''}`);
+  const { approvals, given, needed, state, deniedBy, denyReason, session, checkedByDevice } = request;
+  const by = approvals.map(
+    ({ by: { name }, at, how }) => `${printable(name)} by ${how} at ${localTime(at) ?? ''}`,
+  );
   return [
     ['state', stateText(request)],
-    ['approvals', `${approvals.length} of ${needed}${by.length === 0 ? '' : `: ${by.join(', ')}`}`],
+    ['approvals', `${given} of ${needed}${by.length === 0 ? '' : `: ${by.join(', ')}`}`],
+    ['the device', checkedByDevice === undefined ? undefined : checkText(checkedByDevice)],
     ['denied by', deniedBy === undefined ? undefined : printable(deniedBy.name)],
     ['because', denyReason === undefined ? undefined : printable(denyReason)],
     ['decide by', state === 'pending' ? localTimeAndDistance(request.expiresAt, now) : undefined],
@@ -42,8 +45,16 @@ export function stateFields(request: RequestView, now: number): readonly Field[]
   ];
 }
 
-export function stateText({ state, approvals, needed }: RequestView): string {
-  return state === 'pending' ? `waits for ${needed - approvals.length} of ${needed}` : state;
+function checkText({ check, needed, version, persons }: NonNullable<RequestView['checkedByDevice']>): string {
+  const who = persons === undefined ? 'its approver set' : persons.map((name) => printable(name)).join(', ');
+  const which = version === undefined ? '' : ` (approver set ${version})`;
+  const how = check === 'verify+cli' ? ', each by passkey and by command' : '';
+  return `looks itself for ${needed} of ${who}${which}${how}`;
+}
+
+export function stateText({ state, given, needed }: RequestView): string {
+  if (state !== 'pending') return state;
+  return given < needed ? `waits for ${needed - given} of ${needed}` : 'waits for what the device wants';
 }
 
 export function stateTone({ state }: RequestView): Tone | undefined {

@@ -10,6 +10,7 @@ const places = [
   ['/requests', 'Requests'],
   ['/sessions', 'Sessions'],
   ['/locks', 'Locks'],
+  ['/approvers', 'Approvers'],
   ['/passkeys', 'Passkeys'],
 ] as const;
 

@@ -58,8 +58,9 @@ function Whole({ request }: { readonly request: RequestView }) {
       )}
       <Facts
         rows={[
-          ['Approvals', `${request.approvals.length} of ${request.needed}`],
-          ...request.approvals.map(({ by, at }) => ['', `${by.name}, ${when(at)}`] as const),
+          ['Approvals', `${request.given} of ${request.needed}`],
+          ...request.approvals.map(({ by, at, how }) => ['', `${by.name}, by ${how}, ${when(at)}`] as const),
+          ['The device', request.checkedByDevice && deviceWords(request.checkedByDevice)],
           ['Denied by', request.deniedBy?.name],
           ['Because', request.denyReason],
           ['Decide by', request.state === 'pending' ? when(request.expiresAt) : undefined],
@@ -77,6 +78,17 @@ function Whole({ request }: { readonly request: RequestView }) {
       </div>
     </>
   );
+}
+
+function deviceWords({
+  check,
+  needed,
+  persons,
+  version,
+}: NonNullable<RequestView['checkedByDevice']>): string {
+  const who = persons?.join(', ') ?? 'its approver set';
+  const which = version === undefined ? '' : ` (approver set ${version})`;
+  return `looks itself for ${needed} of ${who}${which}${check === 'verify+cli' ? ', each by passkey and by command' : ''}`;
 }
 
 function Approve({ request }: { readonly request: RequestView }) {

@@ -65,8 +65,13 @@ function Card({ request }: { readonly request: RequestView }) {
   );
 }
 
-export function State({ request: { state, approvals, needed } }: { readonly request: RequestView }) {
-  const text = state === 'pending' ? `waits for ${needed - approvals.length} of ${needed}` : state;
+export function State({ request: { state, given, needed } }: { readonly request: RequestView }) {
+  const text =
+    state !== 'pending'
+      ? state
+      : given < needed
+        ? `waits for ${needed - given} of ${needed}`
+        : 'waits for what the device wants';
   const tone = state === 'approved' || state === 'used' ? 'good' : state === 'pending' ? 'warn' : 'bad';
   return <span className={`state ${tone}`}>{text}</span>;
 }

@@ -2,12 +2,14 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { pinApprovers, readApproverFile } from '../../../agent/approvals/on-site.ts';
 import { joinAgent } from '../../../agent/join.ts';
 import { refuseBoth } from '../../../agent/proxy.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { print, printJson } from '../../output.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import { printable } from '../../../core/printable.ts';
+import { approverSetDigest } from '../../../wire/approver-set.ts';
 
 export interface AgentJoinOptions extends CommonOptions {
   readonly address: string;
@@ -16,12 +18,15 @@ export interface AgentJoinOptions extends CommonOptions {
   readonly state?: string;
   readonly proxy?: string;
   readonly noProxy?: boolean;
+  readonly approvers?: string;
 }
 
 export async function run(options: AgentJoinOptions): Promise<number> {
   const { address, proxy, noProxy } = options;
   refuseBoth(options);
   const token = await readToken(options);
+  const approvers =
+    options.approvers === undefined ? undefined : await readApproverFile(resolve(options.approvers));
   const joined = await joinAgent({
     address,
     token,
@@ -29,9 +34,15 @@ export async function run(options: AgentJoinOptions): Promise<number> {
     flags: { proxy, noProxy },
     env: process.env,
   });
+  if (approvers !== undefined) await pinApprovers(approvers, { state: joined.dir });
   if (options.json === true) printJson(joined);
   else {
     print(`this machine is the device "${printable(joined.name)}" of "${printable(joined.broker)}"`);
+    if (approvers !== undefined) {
+      print(
+        `version ${approvers.set.version} of the approver set is pinned, fingerprint ${approverSetDigest(approvers.set)}`,
+      );
+    }
     if (joined.isPending) {
       print(`it waits until an administrator accepts it: sallyport devices accept ${printable(joined.name)}`);
     }

@@ -42,6 +42,7 @@ function show({ dir, device, running }: AgentStatus): void {
     ['receipts waiting', running === undefined ? undefined : String(running.receiptsWaiting)],
     ["owner's rules", running === undefined ? undefined : running.owner.hasRules ? 'agent.yaml' : 'none'],
     ['consent', running === undefined ? undefined : consentWords(running.owner)],
+    ['approvals', running === undefined ? undefined : approvalWords(running.owner)],
     ['sessions', running === undefined ? undefined : String(running.sessions.length)],
   ]);
   for (const { id, name, target, kind, startedAt, endsAt } of running?.sessions ?? []) {
@@ -57,6 +58,16 @@ function show({ dir, device, running }: AgentStatus): void {
   const [first] = running?.waiting ?? [];
   if (first !== undefined) print(`next: sallyport agent allow --session ${printable(first.session)}`);
   if (running === undefined) print('next: sallyport agent run');
+}
+
+function approvalWords({
+  approvals,
+  approverSet,
+}: NonNullable<AgentStatus['running']>['owner']): string | undefined {
+  if (approvals === 'off' && approverSet === undefined) return undefined;
+  const how = approvals === 'off' ? 'left to the broker' : `looked at here (${approvals})`;
+  if (approverSet === undefined) return `${how}, and no approver set is pinned: nobody gets in`;
+  return `${how}, approver set ${approverSet.version} until ${approverSet.expiresAt}`;
 }
 
 function consentWords({ consent, consentForMs }: NonNullable<AgentStatus['running']>['owner']): string {

@@ -30,11 +30,19 @@ export async function run(options: CommonOptions & { readonly device: string }):
     ['offline because', device.offlineBecause],
     ['last seen', localTime(device.lastSeenAt) ?? 'never'],
     ['agent', device.agentVersion],
+    ['approvals', approvalText(device)],
     ['certificate ends', localTimeAndDistance(device.certificateNotAfter, now)],
     ['live sessions', String(device.sessions)],
     ['joined', localTime(device.createdAt)],
   ]);
   return 0;
+}
+
+function approvalText({ approvals }: DeviceView): string | undefined {
+  if (approvals === undefined) return undefined;
+  const { check, version } = approvals;
+  const by = version === undefined ? 'no approver set is pinned: nobody gets in' : `approver set ${version}`;
+  return `looked at there (${check}), ${by}`;
 }
 
 function heldText({ hold }: DeviceView): string | undefined {

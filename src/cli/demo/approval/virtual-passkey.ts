@@ -73,19 +73,23 @@ export function signature(key: KeyObject, data: Buffer, client: Buffer): Buffer 
   return sign('sha256', Buffer.concat([data, sha256(client)]), key);
 }
 
-/** Attested credential data: no AAGUID, the id, the key as COSE_Key (RFC 9053, ES256). */
+/** Attested credential data: no AAGUID, the id, the key. */
 export function attested(id: Buffer, publicKey: KeyObject): Buffer {
-  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const length = Buffer.alloc(2);
   length.writeUInt16BE(id.length);
-  const key = map([
+  return Buffer.concat([Buffer.alloc(16), length, id, coseKey(publicKey)]);
+}
+
+/** COSE_Key (RFC 9053, ES256). */
+export function coseKey(publicKey: KeyObject): Buffer {
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  return map([
     [1, 2],
     [3, -7],
     [-1, 1],
     [-2, Buffer.from(x, 'base64url')],
     [-3, Buffer.from(y, 'base64url')],
   ]);
-  return Buffer.concat([Buffer.alloc(16), length, id, key]);
 }
 
 /** Format "none": nobody vouches for the authenticator. */

@@ -1,0 +1,103 @@
+// Approver sets: the people whose approval devices accept that look at approvals themselves. Who stands in a set says
+// yes to the one that follows, over exactly what is shown.
+
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import type { ApproverSetView } from '../../api/approvers.ts';
+import { call, Problem } from '../api.ts';
+import { ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
+import { when } from '../parts/words.ts';
+import { digestOf, signText } from '../passkey.ts';
+
+export function Approvers() {
+  const found = useQuery({
+    queryKey: ['approver-sets'],
+    queryFn: async () => await call('GET /v1/approver-sets', { query: { limit: 100 } }),
+  });
+  const sets = found.data?.items.toSorted((one, other) => other.version - one.version) ?? [];
+  return (
+    <>
+      <h1>Approver sets</h1>
+      <p className="quiet">Whose approval counts on devices that look at approvals themselves.</p>
+      <ErrorNote error={found.error} />
+      {found.data?.items.length === 0 ? (
+        <p className="quiet">
+          There is none. An administrator makes one: sallyport approvers set NAME … --threshold N
+        </p>
+      ) : null}
+      <ul className="cards">
+        {sets.map((set) => (
+          <li key={set.version} className="card">
+            <strong>Version {set.version}</strong>
+            <span className="quiet">{stateOf(set)}</span>
+            <Facts rows={rowsOf(set)} />
+            {set.maySign ? <Sign set={set} /> : null}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+interface Shown {
+  readonly persons: readonly {
+    readonly name: string;
+    readonly passkeys: unknown[];
+    readonly keys: unknown[];
+  }[];
+  readonly threshold: number;
+  readonly expiresAt: number;
+  readonly rpId: string;
+}
+
+/** From the text that is signed, and from nothing beside it. */
+function rowsOf({ content, digest }: ApproverSetView): readonly (readonly [string, string])[] {
+  const { persons, threshold, expiresAt, rpId } = JSON.parse(content) as Shown;
+  return [
+    ['It takes', `${threshold} of ${persons.length}`],
+    ...persons.map(
+      ({ name, passkeys, keys }) =>
+        ['', `${name}: passkeys ${passkeys.length}, keys of commands ${keys.length}`] as const,
+    ),
+    ['Passkeys for', rpId],
+    ['Expires', when(new Date(expiresAt).toISOString())],
+    ['Fingerprint', digest],
+  ];
+}
+
+function stateOf({ follows, ready, signatures, needed }: ApproverSetView): string {
+  if (follows === undefined) return 'pinned on each device by hand';
+  if (ready) return `signed; devices that hold version ${follows} take it by themselves`;
+  const by = signatures.map(({ by: { name } }) => name).join(', ');
+  return `follows version ${follows}; signed by ${signatures.length} of ${needed}${by === '' ? '' : `: ${by}`}`;
+}
+
+function Sign({ set }: { readonly set: ApproverSetView }) {
+  const { isRunning, error, run } = useOnce();
+  const queries = useQueryClient();
+  const sign = async (): Promise<void> => {
+    // INVARIANT: the hash is made here, of the text that is shown, and never taken from the broker.
+    if ((await digestOf('approvers', set.content)) !== set.digest) {
+      throw new Problem(
+        'the broker names another hash than the one of what it shows',
+        'internal',
+        'nothing was signed; tell whoever runs the broker',
+      );
+    }
+    const assertion = await signText('approvers', set.content);
+    await call('POST /v1/approver-sets/:version/sign', {
+      params: { version: set.version },
+      body: { assertion },
+    });
+    await queries.invalidateQueries();
+  };
+  return (
+    <>
+      <ErrorNote error={error} />
+      <div className="buttons">
+        <button type="button" className="main" disabled={isRunning} onClick={() => void run(sign)}>
+          Yes, these people: sign with your passkey
+        </button>
+      </div>
+    </>
+  );
+}
