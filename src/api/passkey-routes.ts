@@ -1,6 +1,7 @@
 // Routes of passkeys, of browsers' sign-ins, and of commands that a browser lets in.
 
 import * as passkeys from './passkeys.ts';
+import * as stepUps from './step-ups.ts';
 import { done, pageOf } from './problem.ts';
 import { byId, operators, type Route } from './route.ts';
 
@@ -81,6 +82,46 @@ export const passkeyRoutes = {
     who: operators,
     role: 'any',
     browser: 'only',
+    response: done,
+  },
+
+  beginStepUp: {
+    method: 'POST',
+    path: '/v1/step-ups',
+    summary: 'Ask for a passkey’s yes to exactly the session to be opened',
+    who: operators,
+    role: 'any',
+    body: stepUps.stepUpBody,
+    response: stepUps.stepUpMade,
+  },
+  stepUpState: {
+    method: 'GET',
+    path: '/v1/step-ups/:id/state',
+    summary: 'Whether the passkey has said yes',
+    who: operators,
+    role: 'any',
+    params: byId,
+    response: stepUps.stepUpState,
+  },
+  showStepUp: {
+    method: 'GET',
+    path: '/v1/step-ups/:id',
+    summary: 'Which session waits for a passkey',
+    who: operators,
+    role: 'any',
+    browser: 'only',
+    params: byId,
+    response: stepUps.stepUpView,
+  },
+  confirmStepUp: {
+    method: 'POST',
+    path: '/v1/step-ups/:id/confirm',
+    summary: 'Say yes to the session, by a passkey over exactly what was shown',
+    who: operators,
+    role: 'any',
+    browser: 'only',
+    params: byId,
+    body: passkeys.confirmBody,
     response: done,
   },
 

@@ -30,6 +30,8 @@ export const requestView = z.object({
   reason: z.string(),
   ticket: z.string().optional(),
   needed: z.number().int(),
+  /** Each of them by a passkey: policy wants it. */
+  byPasskey: z.literal(true).optional(),
   /** Persons who said yes. */
   given: z.number().int(),
   approvals: z.array(z.object({ by: named, at: time, how: z.enum(['command', 'passkey']) })),

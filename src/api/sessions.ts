@@ -14,6 +14,8 @@ export const openSessionBody = z.strictObject({
   forMs: z.number().int().positive().optional(),
   /** The change or incident that the work belongs to. */
   ticket: z.string().min(1).max(64).optional(),
+  /** A passkey's yes to exactly this (step-ups.ts): used up by the session. */
+  stepUp: z.string().max(64).optional(),
 });
 
 /** As one opens it; `waitMs` at most for one call: whoever wants to wait longer asks again. */

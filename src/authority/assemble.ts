@@ -29,6 +29,7 @@ import { LockBook } from './sessions/lock-book.ts';
 import { startSweep } from './sweep.ts';
 import { assertionSweep } from './workload/forget-assertions.ts';
 import { readTicketSources } from './tickets/sources.ts';
+import { StepUps } from './passkeys/step-ups.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
 import { requestSweep } from './requests/request-watch.ts';
@@ -120,6 +121,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       },
       locks: new LockBook(clock),
       windows: new WindowBook(clock),
+      stepUps: new StepUps(clock),
       tickets: new TicketBook(clock, await readTicketSources(options.dataDir)),
       sessions: new LiveSessions(clock),
       gates: new GateBook(),

@@ -10,6 +10,7 @@ import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
 import type { Authorities } from './pki/authority-keys.ts';
 import type { PolicyPoint } from './policy/policy-point.ts';
+import type { StepUps } from './passkeys/step-ups.ts';
 import type { GateBook } from './gates/gate-book.ts';
 import type { LiveSessions } from './sessions/live-sessions.ts';
 import type { LockBook } from './sessions/lock-book.ts';
@@ -32,6 +33,8 @@ export interface AuthorityContext {
   readonly windows: WindowBook;
   /** Tickets of other systems, in memory, read at every decision. */
   readonly tickets: TicketBook;
+  /** Sessions that wait for a passkey's yes, in memory. */
+  readonly stepUps: StepUps;
   /** Sessions in which a byte may move. */
   readonly sessions: LiveSessions;
   /** Connected gates, live links, and the way to send them orders. */

@@ -13,6 +13,7 @@ import { Passkeys } from './pages/passkeys.tsx';
 import { Request } from './pages/request.tsx';
 import { Requests } from './pages/requests.tsx';
 import { Sessions } from './pages/sessions.tsx';
+import { StepUp } from './pages/step-up.tsx';
 import './style.css';
 
 const root = createRootRoute({ component: Frame });
@@ -32,6 +33,7 @@ const router = createRouter({
     place('/device', Device),
     place('/requests', Requests),
     createRoute({ getParentRoute: () => root, path: '/requests/$id', component: Request }),
+    createRoute({ getParentRoute: () => root, path: '/step-up/$id', component: StepUp }),
     place('/sessions', Sessions),
     place('/locks', Locks),
     place('/approvers', Approvers),

@@ -57,8 +57,13 @@ export interface QuestionContext {
   /** forward: where to, as asked for; the device resolves it. */
   readonly host?: string;
   readonly port?: number;
+  /** Since a passkey of his said yes to something on the same machine. */
   readonly mfaAgeMs?: number;
+  /** What it said yes to is exactly this. */
+  readonly mfaIsForThis?: boolean;
   readonly approvals?: number;
+  /** Of those, given by a passkey. */
+  readonly passkeyApprovals?: number;
   readonly ticket?: string;
   readonly inWindow?: boolean;
 }
@@ -71,6 +76,10 @@ export interface Obligations {
   readonly user?: string;
   /** Persons who must have approved it. */
   readonly approvers?: number;
+  /** Each of them by a passkey. */
+  readonly approvedBy?: 'passkey';
+  /** How old his own passkey's yes may be, ms; 0: it is for exactly this. */
+  readonly mfaMs?: number;
   /** Use banner, shown before a shell starts. */
   readonly banner?: string;
 }
@@ -94,7 +103,8 @@ export type Decision =
         | 'forbidden'
         | 'evaluation_error'
         | 'obligation_conflict'
-        | 'not_approved';
+        | 'not_approved'
+        | 'not_fresh';
       /** What would help, in words for the person: "an approval", "a ticket". Empty when nothing would. */
       readonly help: readonly string[];
     };

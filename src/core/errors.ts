@@ -31,6 +31,8 @@ export const errorCodes = {
   denied: { status: 403, exit: 77 },
   /** Policy would say yes once other people had approved it. */
   approval_required: { status: 403, exit: 77 },
+  /** Policy would say yes once the caller's own passkey had said yes to it. */
+  mfa_required: { status: 403, exit: 77 },
   /** The owner of the device said no, whatever the broker's policy says. */
   owner_refused: { status: 403, exit: 77 },
   /** A lock stands. */

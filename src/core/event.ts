@@ -62,6 +62,7 @@ export const eventTypes = [
   'sign_in.started',
   'sign_in.ended',
   'sign_in.confirmed',
+  'mfa.confirmed',
   'auth.failed',
   'api.refused',
   'link.opened',

@@ -278,6 +278,12 @@ export const limits = {
   requestsPerIdentityMax: 50,
   /** That one policy may ask for. */
   approversMax: 3,
+  /** Step-up: how old a policy may let a passkey's yes be; how long one is waited for, and good for its session. */
+  mfaAgeMaxMs: 24 * 60 * 60_000,
+  stepUpLifeMs: 5 * 60_000,
+  stepUpsMax: 10_000,
+  stepUpsPerIdentityMax: 20,
+  stepUpsKept: 20_000,
   /** Approver sets of devices, and what a channel brings of approvals for the device to look at. */
   approverSetPersonsMax: 20,
   approverKeysPerPersonMax: 16,

@@ -67,6 +67,11 @@ export function isSameWay(one: ApprovalProof, other: ApprovalProof): boolean {
   return 'statement' in one === 'statement' in other;
 }
 
+/** Persons of these whose yes was given by a passkey. */
+export function personsByPasskey(approvals: readonly Approval[]): ReadonlySet<IdentityId> {
+  return new Set(approvals.filter((approval) => 'assertion' in approval).map(({ by }) => by));
+}
+
 /** One person's yes. */
 export type Approval = ApprovalProof & {
   readonly by: IdentityId;
@@ -98,6 +103,8 @@ export interface AccessRequest {
   readonly content: JsonObject;
   /** How many persons policy asked for when it was made. */
   readonly needed: number;
+  /** And each of them by a passkey. */
+  readonly byPasskey?: true;
   readonly approvals: readonly Approval[];
   readonly decidedAt?: number;
   /** Who denied it, and why. */

@@ -32,6 +32,8 @@ export interface Session extends SessionLife {
   readonly params: ChannelParams;
   /** The access request that it used up: its approvals hold it. */
   readonly request?: RequestId;
+  /** The passkey's yes that it was opened with, and how old that was. */
+  readonly mfa?: { readonly ageMs: number; readonly isForThis: boolean; readonly passkey: string };
   /** The ticket that was named for it. */
   readonly ticket?: string;
   readonly sourceIp?: string;

@@ -20,6 +20,7 @@ import { renewServerIdentity, type ServerIdentity } from '../../src/authority/pk
 import { issueLeaf } from '../../src/authority/pki/leaf.ts';
 import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
+import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
 import { LockBook } from '../../src/authority/sessions/lock-book.ts';
@@ -55,6 +56,7 @@ before(async () => {
     pki,
     locks: new LockBook(clock),
     windows: new WindowBook(clock),
+    stepUps: new StepUps(clock),
     tickets: new TicketBook(clock),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),

@@ -12,6 +12,7 @@ import { loadOrCreateAuthorityKeys } from '../../src/authority/pki/authority-key
 import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { authorizeChannel } from '../../src/authority/sessions/authorize-channel.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
+import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
 import type { TicketSources } from '../../src/authority/tickets/sources.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
@@ -73,6 +74,7 @@ export async function makeWorld(
     pki,
     locks: new LockBook(clock),
     windows: new WindowBook(clock),
+    stepUps: new StepUps(clock),
     tickets: new TicketBook(clock, ticketSources),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),

@@ -6,8 +6,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Chromium, chromiumPath } from './chromium.ts';
-import { until } from './program.ts';
+import { entry, until } from './program.ts';
 import { Stage } from './stage.ts';
+import { Terminal, whyNoTerminal } from './terminal.ts';
 
 const policy = `
 @id("operators-see")
@@ -20,6 +21,10 @@ permit (principal in Role::"approver", action == Action::"approve", resource);
 @maxSession("1h")
 @approvers("1")
 permit (principal in Role::"operator", action == Action::"exec", resource);
+
+@id("shells-need-the-own-passkey")
+@mfa("session")
+permit (principal in Role::"operator", action == Action::"shell", resource);
 `;
 
 /** Pictures for whoever wants to look; kept when SALLYPORT_PICTURES names a folder. */
@@ -29,6 +34,7 @@ const isMissing = chromiumPath === undefined || spawnSync('certutil', ['-H']).er
 suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }, () => {
   let stage: Stage;
   let bo: Chromium;
+  let anasBrowser: Chromium;
   const browsers: Chromium[] = [];
 
   async function browser(name: string): Promise<Chromium> {
@@ -152,11 +158,51 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
     await bo.shows('withdrawn');
   });
 
+  test('the next approver set is signed by a passkey over exactly what is shown', async () => {
+    for (const version of [1, 2]) {
+      const made = (await stage.adminJson('approvers', 'set', 'bo', '--threshold', '1')) as {
+        version: number;
+      };
+      assert.equal(made.version, version);
+    }
+    await bo.page.goto(`https://${stage.address}/approvers`);
+    await bo.shows('follows version 1; signed by 0 of 1');
+    await look(bo, 'approvers');
+    await bo.press('Yes, these people: sign with your passkey');
+    await bo.shows('signed; devices that hold version 1 take it');
+    const [, second] = (await stage.adminJson('approvers', 'ls')) as readonly { readonly ready: boolean }[];
+    assert.equal(second?.ready, true);
+  });
+
+  test('R-047 a shell waits until the passkey of who typed it said yes to exactly that', async (t) => {
+    anasBrowser = await browser('ana');
+    await anasBrowser.page.goto(await invite('ana'));
+    await anasBrowser.press('Make a passkey');
+    await anasBrowser.shows('This is your only one');
+    const why = await whyNoTerminal();
+    if (why !== undefined) return t.skip(why);
+    const { env } = stage.surroundings('ana');
+    const terminal = await Terminal.open({ folder: stage.folder, cols: 140, rows: 30, env: { ...env } });
+    try {
+      await terminal.enters(`'${process.execPath}' '${entry}' shell ${stage.device}`);
+      const [, url = ''] = await terminal.shows(/your passkey has to say yes: (https:\S+)/);
+      await anasBrowser.page.goto(url);
+      await anasBrowser.shows(stage.device);
+      await look(anasBrowser, 'step-up');
+      await anasBrowser.press('Open it with your passkey');
+      await anasBrowser.shows('Your command goes on');
+      await terminal.enters('echo in-$((40 + 2))');
+      await terminal.shows(/^in-42$/m);
+      await terminal.enters('exit');
+    } finally {
+      await terminal.close();
+    }
+    const opened = await stage.events('--type', 'mfa.confirmed');
+    assert.equal(opened.length, 1);
+  });
+
   test('a live session is ended by the one whose it is; a locked person is out of the browser, too', async () => {
-    const ana = await browser('ana');
-    await ana.page.goto(await invite('ana'));
-    await ana.press('Make a passkey');
-    await ana.shows('This is your only one');
+    const ana = anasBrowser;
     const approved = await stage.run(['approve', await ask(), '--yes'], stage.surroundings('bo'));
     assert.equal(approved.code, 0, approved.stderr);
     const running = stage.start(['exec', stage.device, '--', 'sleep', '600'], stage.surroundings('ana'));

@@ -47,6 +47,7 @@ import { renewSignIn, signOut } from '../enroll/sign-in.ts';
 import type { SignInCodes } from '../passkeys/codes.ts';
 import { addPasskey, beginAddPasskey, listPasskeys, removePasskey } from '../passkeys/own-passkeys.ts';
 import type { LetIn, PasskeyDoor } from '../passkeys/passkey-door.ts';
+import { beginStepUp, confirmStepUp, showStepUp, stepUpState } from '../passkeys/step-up.ts';
 import { endSignIn } from '../passkeys/sign-ins.ts';
 import { approveRequest, cancelRequest, denyRequest } from '../requests/decide-request.ts';
 import { fileRequest } from '../requests/file-request.ts';
@@ -105,6 +106,11 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
       setCookie(undefined);
       return await endSignIn(ctx, caller);
     },
+    beginStepUp: async ({ caller, body }) => beginStepUp(ctx, caller, body),
+    stepUpState: async ({ caller, params }) => stepUpState(ctx, caller, params.id),
+    showStepUp: async ({ caller, params }) => showStepUp(ctx, caller, params.id),
+    confirmStepUp: async ({ caller, params, body }) =>
+      await confirmStepUp(ctx, caller, { id: params.id, assertion: body.assertion }),
     makeCode: async ({ body, sourceIp }) => await doors.codes.make(body, sourceIp),
     pollCode: async ({ body, sourceIp }) => await doors.codes.poll(body.secret, sourceIp),
     showCode: async ({ caller, params }) => doors.codes.show(caller, params.code),

@@ -52,7 +52,10 @@ const contextShape = z.strictObject({
     .string()
     .refine((age) => parseDuration(age) !== undefined, 'write a duration, like "5m"')
     .optional(),
+  /** The passkey said yes to exactly this. */
+  mfaIsForThis: z.boolean().optional(),
   approvals: z.int().min(0).optional(),
+  passkeyApprovals: z.int().min(0).optional(),
   ticket: text.optional(),
   inWindow: z.boolean().optional(),
 });

@@ -166,11 +166,11 @@ test('problems come in the order of files and lines, a bounded number of them', 
 
 test('requiring bad policies throws policy_invalid with the first problem and what to do', () => {
   assert.throws(
-    () => requirePolicies({ f: '@mfa("5m") permit(principal, action, resource);' }),
+    () => requirePolicies({ f: '@record("5m") permit(principal, action, resource);' }),
     (error) =>
       error instanceof SallyportError &&
       error.code === 'policy_invalid' &&
-      /f:1: policy "f#1": this version cannot enforce "@mfa"/.test(error.message) &&
+      /f:1: policy "f#1": this version cannot enforce "@record"/.test(error.message) &&
       /policy check/.test(error.next ?? ''),
   );
 });

@@ -48,10 +48,14 @@ function remediesFor(options: Omit<Parameters<typeof whatWouldHelp>[0], 'isAllow
   if (isRead('approvals') && Number.isInteger(held) && held >= 0 && held < approvalsTried) {
     const counts = Array.from({ length: approvalsTried - held }, (_, index) => held + index + 1);
     remedies.push(
-      counts.map((approvals) => ({ words: approvalWords(held, approvals), context: { approvals } })),
+      counts.map((approvals) => ({
+        words: approvalWords(held, approvals),
+        context: { approvals, passkeyApprovals: approvals },
+      })),
     );
   }
-  if (isRead('mfaAgeSeconds')) remedies.push([{ words: 'a fresh MFA', context: { mfaAgeMs: 0 } }]);
+  if (isRead('mfaAgeSeconds'))
+    remedies.push([{ words: 'a fresh MFA', context: { mfaAgeMs: 0, mfaIsForThis: true } }]);
   if (isRead('ticket') && context.ticket === undefined) {
     const tickets = ['TICKET-1', ...options.tickets.slice(0, ticketsTried)];
     remedies.push(tickets.map((ticket) => ({ words: 'a ticket', context: { ticket } })));

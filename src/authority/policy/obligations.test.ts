@@ -30,16 +30,7 @@ test('the four enforced obligations are read, id and description are only words'
   );
 });
 
-for (const name of [
-  'record',
-  'rate',
-  'mfa',
-  'window',
-  'MaxSession',
-  'max_session',
-  'constructor',
-  '__proto__',
-]) {
+for (const name of ['record', 'rate', 'window', 'MaxSession', 'max_session', 'constructor', '__proto__']) {
   test(`@${name} is refused because this version cannot enforce it`, () => {
     const annotations = Object.fromEntries([[name, '1']]);
     const words = refused(annotations);
@@ -48,6 +39,30 @@ for (const name of [
     refused(annotations, 'forbid');
   });
 }
+
+test('@mfa is "session" or an age, @approvedBy is "passkey", and nothing else', () => {
+  assert.deepEqual(read({ mfa: 'session' }), { mfaMs: 0 });
+  assert.deepEqual(read({ mfa: '15m', approvers: '2', approvedBy: 'passkey' }), {
+    mfaMs: 900_000,
+    approvers: 2,
+    approvedBy: 'passkey',
+  });
+  for (const mfa of ['', '0', 'totp', '25h', '-5m', '5']) assert.match(refused({ mfa }), /neither "session"/);
+  assert.match(refused({ approvedBy: 'key' }), /nothing that approves/);
+});
+
+test('where several permit, the youngest passkey and the strictest approval count', () => {
+  const merged = mergeObligations(
+    new Map([
+      ['a', { mfaMs: 900_000 }],
+      ['b', { mfaMs: 0, approvedBy: 'passkey' as const }],
+      ['c', {}],
+    ]),
+  );
+  assert.ok(merged.ok);
+  assert.equal(merged.obligations.mfaMs, 0);
+  assert.equal(merged.obligations.approvedBy, 'passkey');
+});
 
 test('a misspelt obligation is refused with the name that was meant', () => {
   assert.match(refused({ maxsession: '8h' }), /did you mean "@maxSession"\?/);

@@ -15,6 +15,8 @@ export interface PolicyObligations {
   readonly user?: string;
   readonly banner?: string;
   readonly approvers?: number;
+  readonly approvedBy?: 'passkey';
+  readonly mfaMs?: number;
 }
 
 export interface ObligationProblem {
@@ -26,7 +28,7 @@ export type ReadObligations =
   | { readonly ok: true; readonly obligations: PolicyObligations }
   | { readonly ok: false; readonly problems: readonly ObligationProblem[] };
 
-const enforced = ['maxSession', 'idle', 'user', 'banner', 'approvers'] as const;
+const enforced = ['maxSession', 'idle', 'user', 'banner', 'approvers', 'approvedBy', 'mfa'] as const;
 type Enforced = (typeof enforced)[number];
 const descriptive = ['id', 'description'] as const;
 
@@ -119,6 +121,20 @@ function readValue(name: Enforced, value: string | null): PolicyObligations | Ob
         help: `write 1 to ${limits.approversMax}, like @approvers("2"); who they may be is said by policies that permit Action::"approve"`,
       };
     }
+    case 'approvedBy':
+      if (text === 'passkey') return { approvedBy: 'passkey' };
+      return {
+        message: `@approvedBy("${printable(text, 60)}") is nothing that approves`,
+        help: 'write @approvedBy("passkey"), beside @approvers; without it a key of the command line counts too',
+      };
+    case 'mfa': {
+      const ms = text === 'session' ? 0 : parseDuration(text);
+      if (ms !== undefined && ms <= limits.mfaAgeMaxMs) return { mfaMs: ms };
+      return {
+        message: `@mfa("${printable(text, 60)}") is neither "session" nor a duration of at most ${formatDuration(limits.mfaAgeMaxMs)}`,
+        help: 'write @mfa("session") for a passkey over exactly this session, or its age, like @mfa("15m")',
+      };
+    }
     default:
       return name satisfies never;
   }
@@ -146,6 +162,8 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
   }
   const [user] = users;
   const approvers = Math.max(0, ...demanded((one) => one.approvers));
+  const [approvedBy] = demanded((one) => one.approvedBy);
+  const mfa = demanded((one) => one.mfaMs);
   return {
     ok: true,
     obligations: {
@@ -158,6 +176,8 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
         limits.idleDefaultMs,
       ),
       ...(approvers === 0 ? {} : { approvers }),
+      ...(approvedBy === undefined ? {} : { approvedBy }),
+      ...(mfa.length === 0 ? {} : { mfaMs: Math.min(...mfa) }),
       ...(user === undefined ? {} : { user }),
       ...(banner === '' ? {} : { banner }),
     },

@@ -4,7 +4,14 @@
 // policies, so each action has its own set. The rules live in check.ts and obligations.ts; help.ts says
 // what would turn a no into a yes; request.ts fills in the facts.
 
-import { actions, type Action, type Decision, type Question } from '../../core/decision.ts';
+import {
+  actions,
+  type Action,
+  type Decision,
+  type Question,
+  type QuestionContext,
+} from '../../core/decision.ts';
+import { formatDuration } from '../../core/duration.ts';
 import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { Newest } from '../../core/newest.ts';
@@ -169,11 +176,17 @@ export class PolicyPoint {
       new Map(reasons.map((id) => [id, shard.policies.get(id)?.obligations ?? {}])),
     );
     if (!merged.ok) return deny('obligation_conflict', reasons, merged.message);
-    const { approvers = 0 } = merged.obligations;
-    const approvals = question.context.approvals ?? 0;
+    const { approvers = 0, approvedBy, mfaMs } = merged.obligations;
+    const { context } = question;
+    const approvals = (approvedBy === undefined ? context.approvals : context.passkeyApprovals) ?? 0;
     if (approvals < approvers) {
-      const why = `permitted by ${quotedList(reasons)} once ${approvers} approved it, and ${approvals} did`;
+      const how = approvedBy === undefined ? '' : ` by ${approvedBy}`;
+      const why = `permitted by ${quotedList(reasons)} once ${approvers} approved it${how}, and ${approvals} did`;
       return deny('not_approved', reasons, why);
+    }
+    if (mfaMs !== undefined && !isFresh(context, mfaMs)) {
+      const what = mfaMs === 0 ? 'said yes to exactly this' : `said yes within ${formatDuration(mfaMs)}`;
+      return deny('not_fresh', reasons, `permitted by ${quotedList(reasons)} once an own passkey ${what}`);
     }
     return {
       decision: { outcome: 'allow', revision, policies: reasons, obligations: merged.obligations },
@@ -241,13 +254,20 @@ function evaluate(shard: Shard, question: Question): Evaluation {
   });
 }
 
+/** From the future, or unknown, is not fresh. */
+function isFresh({ mfaAgeMs, mfaIsForThis }: QuestionContext, mfaMs: number): boolean {
+  if (mfaMs === 0) return mfaIsForThis === true;
+  return mfaAgeMs !== undefined && mfaAgeMs >= 0 && mfaAgeMs <= mfaMs;
+}
+
 /** Of refusals, those that other facts could turn into a yes. */
-const helpable: ReadonlySet<string> = new Set(['not_permitted', 'forbidden', 'not_approved']);
+const helpable: ReadonlySet<string> = new Set(['not_permitted', 'forbidden', 'not_approved', 'not_fresh']);
 
 function allReads(policies: readonly ReadyPolicy[]): ReadonlySet<string> | 'all' {
   const reads = new Set<string>();
   for (const { tree, obligations } of policies) {
     if (obligations.approvers !== undefined) reads.add('approvals');
+    if (obligations.mfaMs !== undefined) reads.add('mfaAgeSeconds');
     const one = contextReads(tree);
     if (one === 'all') return 'all';
     for (const attribute of one) reads.add(attribute);

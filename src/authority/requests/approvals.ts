@@ -2,6 +2,7 @@
 // session lives. A quorum counts persons (negative test I6), and who they may be is policy's word, asked as
 // Action::"approve" on the target.
 
+import type { QuestionContext } from '../../core/decision.ts';
 import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import type { AccessRequest, RequestAction } from '../../core/request.ts';
@@ -93,6 +94,20 @@ export async function possibleApprovers(
   return found.sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
+/** As if so many had approved, each in the way that policy wants. */
+export function countedAs(approvals: number): {
+  readonly approvals: number;
+  readonly passkeyApprovals: number;
+} {
+  return { approvals, passkeyApprovals: approvals };
+}
+
+export interface Needed {
+  readonly count: number;
+  /** A key of the command line would not do. */
+  readonly byPasskey: boolean;
+}
+
 /** How many approvals turn policy's no into a yes; 0: it is one already; undefined: none would. */
 export function approvalsNeeded(
   ctx: AuthorityContext,
@@ -102,15 +117,19 @@ export function approvalsNeeded(
     readonly action: RequestAction;
     readonly ticket?: string | undefined;
   },
-): number | undefined {
+): Needed | undefined {
   const { requester, destination, action, ticket } = facts;
   const question = { principal: requester, action, ...destination } as const;
-  return fewestApprovals((approvals) => {
-    // It may be asked for before its window opens, or its ticket's does.
-    const named = ticket === undefined ? {} : { ticket };
-    const context = { now: ctx.clock.now(), approvals, inWindow: true, ...named };
+  // It may be asked for before its window opens, or its ticket's does, or the requester's own passkey says yes.
+  const named = ticket === undefined ? {} : { ticket };
+  const now = ctx.clock.now();
+  const isAllowed = (counted: Partial<QuestionContext>): boolean => {
+    const context = { now, inWindow: true, mfaAgeMs: 0, mfaIsForThis: true, ...named, ...counted };
     return ctx.policy.decide({ ...question, context }).outcome === 'allow';
-  });
+  };
+  const count = fewestApprovals((approvals) => isAllowed(countedAs(approvals)));
+  if (count === undefined) return undefined;
+  return { count, byPasskey: count > 0 && !isAllowed({ approvals: count, passkeyApprovals: 0 }) };
 }
 
 /** Undefined: more would not help. */

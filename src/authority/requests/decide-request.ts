@@ -9,6 +9,7 @@ import {
   endsAt,
   isOpen,
   isSameWay,
+  personsByPasskey,
   stepRequest,
   type AccessRequest,
   type RequestEvent,
@@ -30,9 +31,10 @@ export async function approveRequest(
 ): Promise<RequestView> {
   const { value: request } = await requireRequest(ctx, caller, asked.id);
   await requireCounts(ctx, caller, request);
+  const check = await checkFor(ctx, request);
+  requireWay(ctx, request, { proof: asked.proof, check });
   const signed = await requireSigned(ctx, caller, { request, proof: asked.proof });
   const valid = await validApprovers(ctx, request);
-  const check = await checkFor(ctx, request);
   const now = ctx.clock.now();
   const { identity } = caller;
   const after = await updateRecord(ctx.store, { kind: 'request', id: request.id }, (value) => {
@@ -43,8 +45,8 @@ export async function approveRequest(
     const approvals = [...value.approvals, { by: identity.id, at: now, ...signed.proof }];
     // Somebody who approved at the same instant was not looked at: he counts, and is looked at again when used.
     const seen = new Set(request.approvals.map(({ by }) => by));
-    const persons = approvals.map(({ by }) => by).filter((by) => valid.has(by) || !seen.has(by));
-    const counting = new Set(persons).size;
+    const ways = value.byPasskey === true ? [...personsByPasskey(approvals)] : approvals.map(({ by }) => by);
+    const counting = new Set(ways.filter((by) => valid.has(by) || !seen.has(by))).size;
     const isEnough = counting >= value.needed && isEnoughFor(check, approvals, value.requester);
     const next = isEnough
       ? { ...value, approvals, ...moved(value, 'approve', now) }
@@ -164,6 +166,18 @@ async function requireSigned(
   await refuse(ctx, caller, { request, code: read });
   throw new SallyportError('invalid', 'the signature is not yours over exactly this request', {
     next: `look at it again: sallyport requests show ${request.id}`,
+  });
+}
+
+/** Where policy wants a passkey, a key of the command line is no yes; a device may want both. */
+function requireWay(
+  ctx: AuthorityContext,
+  { id, byPasskey }: AccessRequest,
+  { proof, check }: { readonly proof: ApproveBody; readonly check: DeviceCheck | undefined },
+): void {
+  if (byPasskey !== true || 'assertion' in proof || check?.check === 'verify+cli') return;
+  throw new SallyportError('forbidden', 'policy wants a passkey for this approval', {
+    next: `approve it in the console: ${ctx.broker.console?.origin ?? ''}/requests/${id}`,
   });
 }
 

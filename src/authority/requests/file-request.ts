@@ -39,13 +39,19 @@ export async function fileRequest(
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;
   const check = await deviceCheckOf(ctx, destination.device);
-  const { actions, needed } = scopeOf(ctx, { requester, destination, body, least: neededBy(check) });
+  const { actions, needed, byPasskey } = scopeOf(ctx, {
+    requester,
+    destination,
+    body,
+    least: neededBy(check),
+  });
   const allowed = await possibleApprovers(ctx, { requester, destination });
   // Whom the device does not know has no say there.
   const approvers =
     check?.set === undefined
       ? allowed
       : allowed.filter(({ id }) => check.set?.persons.some((person) => person.id === id));
+  if (byPasskey && ctx.broker.console === undefined) throw noPasskeys(body.target);
   if (approvers.length < needed) throw tooFew(body.target, needed, approvers.length);
 
   const now = ctx.clock.now();
@@ -70,6 +76,7 @@ export async function fileRequest(
     createdAt: now,
     expiresAt: Math.max(now, startAt) + limits.requestLifeMs,
     needed,
+    ...(byPasskey ? { byPasskey } : {}),
     approvals: [],
     content: contentOf(ctx, id, caller, terms),
   };
@@ -115,6 +122,7 @@ function contentOf(
 interface Scope {
   readonly actions: readonly RequestAction[];
   readonly needed: number;
+  readonly byPasskey: boolean;
 }
 
 function scopeOf(
@@ -139,7 +147,8 @@ function scopeOf(
   const ticket = ctx.tickets.sources.size === 0 ? undefined : body.ticket;
   const needs = asked.map((action) => {
     const byPolicy = approvalsNeeded(ctx, { requester, destination, action, ticket });
-    return { action, needed: byPolicy === undefined ? undefined : Math.max(byPolicy, least) };
+    const needed = byPolicy === undefined ? undefined : Math.max(byPolicy.count, least);
+    return { action, needed, byPasskey: byPolicy?.byPasskey === true };
   });
   const helped = needs.filter(({ needed }) => needed !== undefined && needed > 0);
   if (helped.length === 0 && needs.some(({ needed }) => needed === 0)) {
@@ -158,6 +167,7 @@ function scopeOf(
   return {
     actions: kept.map(({ action }) => action),
     needed: Math.max(1, least, ...kept.map(({ needed }) => needed ?? 1)),
+    byPasskey: kept.some(({ byPasskey }) => byPasskey),
   };
 }
 
@@ -201,6 +211,14 @@ function requireStart(ctx: AuthorityContext, text: string | undefined): number {
     'invalid',
     `${printable(text, 40)} is ${startAt < now ? 'over' : 'too far ahead'}`,
     { next: 'give a time within the next 30 days' },
+  );
+}
+
+function noPasskeys(target: string): SallyportError {
+  return new SallyportError(
+    'denied',
+    `"${printable(target)}" needs approvals by passkeys, and this broker has no console where people have any`,
+    { next: 'an administrator sets it up: docs/console.md' },
   );
 }
 

@@ -4,7 +4,7 @@
 import { actionOf } from '../../core/decision.ts';
 import { limits } from '../../core/limits.ts';
 import { canonicalJson } from '../../core/json.ts';
-import type { AccessRequest, ApprovalProof } from '../../core/request.ts';
+import { personsByPasskey, type AccessRequest, type ApprovalProof } from '../../core/request.ts';
 import { encodeEvidence, readAssertion } from '../../wire/approval.ts';
 import type { Session } from '../../core/session-record.ts';
 import { deviceCheckOf, isEnoughFor } from '../approvers/device-check.ts';
@@ -15,8 +15,13 @@ import { validApprovers } from './approvals.ts';
 
 export interface Grant {
   readonly request: Stored<AccessRequest>;
-  /** Persons whose approval counts now. */
+  readonly counted: CountedApprovals;
+}
+
+/** Persons whose approval counts now, and those of them who gave it by a passkey. */
+export interface CountedApprovals {
   readonly approvals: number;
+  readonly passkeyApprovals: number;
 }
 
 /** The oldest that covers the wish. `cnf`: thumbprint of the key that wants to use it. */
@@ -30,7 +35,7 @@ export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string):
     const valid = await validApprovers(ctx, request.value);
     const counting = request.value.approvals.filter(({ by }) => valid.has(by));
     if (valid.size < request.value.needed || !isEnoughFor(check, counting, wish.identity.id)) continue;
-    return { request, approvals: valid.size };
+    return { request, counted: { approvals: valid.size, passkeyApprovals: personsByPasskey(counting).size } };
   }
   return undefined;
 }
@@ -67,9 +72,15 @@ function bareProof(approval: ApprovalProof): ApprovalProof {
 }
 
 /** Persons whose approval holds a session now; undefined for one that needed none. */
-export async function approvalsOf(ctx: AuthorityContext, session: Session): Promise<number | undefined> {
+export async function approvalsOf(
+  ctx: AuthorityContext,
+  session: Session,
+): Promise<CountedApprovals | undefined> {
   if (session.request === undefined) return undefined;
   const request = (await ctx.store.get('request', session.request))?.value;
   const isItsOwn = request?.state === 'used' && request.session === session.id;
-  return isItsOwn ? (await validApprovers(ctx, request)).size : 0;
+  if (!isItsOwn) return { approvals: 0, passkeyApprovals: 0 };
+  const valid = await validApprovers(ctx, request);
+  const counting = request.approvals.filter(({ by }) => valid.has(by));
+  return { approvals: valid.size, passkeyApprovals: personsByPasskey(counting).size };
 }

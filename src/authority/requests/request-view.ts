@@ -41,6 +41,7 @@ export async function viewRequest(
     reason: request.reason,
     ...(ticket === undefined ? {} : { ticket }),
     needed: request.needed,
+    ...(request.byPasskey === undefined ? {} : { byPasskey: true as const }),
     given: new Set(request.approvals.map(({ by }) => by)).size,
     approvals,
     ...(checkedByDevice === undefined ? {} : { checkedByDevice }),

@@ -177,8 +177,16 @@ async function decide(
   }
   const approvals = await approvalsOf(ctx, session);
   const { ticket } = session;
-  const wish = { identity, params, sourceIp, ...(ticket === undefined ? {} : { ticket }), ...destination };
-  const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
+  const wish = {
+    identity,
+    params,
+    sourceIp,
+    ...(ticket === undefined ? {} : { ticket }),
+    ...(session.mfa === undefined ? {} : { mfa: session.mfa }),
+    ...approvals,
+    ...destination,
+  };
+  const decision = decideWish(ctx, wish);
   if (decision.outcome === 'allow') {
     if (isWithinTerms(decision.obligations, session, params)) return decision;
     throw await refuse(ctx, {

@@ -7,6 +7,7 @@ import type { awaitDeviceBody } from '../../api/sessions.ts';
 import type { DeviceId, IdentityId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import { freshMfa } from './session-facts.ts';
 import { decideOn, refuseWish } from './wish.ts';
 
 export class DeviceWaits {
@@ -19,7 +20,10 @@ export class DeviceWaits {
     caller: Caller,
     asked: { readonly body: z.output<typeof awaitDeviceBody>; readonly gone: AbortSignal | undefined },
   ): Promise<{ readonly online: boolean }> {
-    const { wanted, destination } = await decideOn(ctx, caller, asked.body);
+    const { wanted, destination } = await decideOn(ctx, caller, asked.body, {
+      // His passkey is asked when the device is back and the session opens.
+      mfa: freshMfa,
+    });
     const { device } = destination;
     const isOnline = (): boolean => ctx.gates.linkOf(device.id) !== undefined;
     if (isOnline()) return { online: true };

@@ -45,6 +45,7 @@ async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<
   const session = newSession(ctx, { ...granted, link, forMs: body.forMs });
 
   try {
+    useStepUp(ctx, granted);
     await ctx.store.commit({
       changes: [
         { put: 'session', value: session, rev: 0 },
@@ -106,7 +107,7 @@ interface NewSession extends Granted {
 }
 
 function newSession(ctx: AuthorityContext, facts: NewSession): Session {
-  const { wanted, destination, allow, grant, windowEndsAt, ticket, ticketEndsAt, link, forMs } = facts;
+  const { wanted, destination, allow, grant, mfa, windowEndsAt, ticket, ticketEndsAt, link, forMs } = facts;
   const now = ctx.clock.now();
   const { obligations } = allow;
   const { device, service } = destination;
@@ -153,6 +154,7 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
       windowEndsAt ?? Number.POSITIVE_INFINITY,
       ticketEndsAt ?? Number.POSITIVE_INFINITY,
     ),
+    ...(mfa === undefined ? {} : { mfa }),
     ...(ticket === undefined ? {} : { ticket }),
     ...(ticketEndsAt === undefined ? {} : { ticketEndsAt }),
     ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
@@ -160,6 +162,15 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
     bytesUp: 0,
     bytesDown: 0,
   };
+}
+
+/** A passkey's yes to exactly this is good for one session (negative test I1). */
+function useStepUp(ctx: AuthorityContext, { wanted, mfa }: Granted): void {
+  if (mfa?.isForThis !== true || wanted.stepUp === undefined) return;
+  if (ctx.stepUps.use(wanted.stepUp)) return;
+  throw new SallyportError('mfa_required', `your passkey's yes to "${wanted.target}" was used already`, {
+    next: 'try again: it asks for another',
+  });
 }
 
 /** What changed while the commit was under way: the session that was just written ends again. */
@@ -192,7 +203,7 @@ function usedUp({ request: { value, rev } }: Grant, { id }: Session): Change {
   return { put: 'request', value: { ...value, state, session: id }, rev };
 }
 
-function used({ request, approvals }: Grant, session: Session, { identity }: Wanted): EventDraft {
+function used({ request, counted }: Grant, session: Session, { identity }: Wanted): EventDraft {
   return {
     type: 'request.used',
     actor: { kind: identity.kind, id: identity.id },
@@ -204,7 +215,7 @@ function used({ request, approvals }: Grant, session: Session, { identity }: Wan
     body: {
       name: identity.name,
       target: session.target,
-      approvals,
+      ...counted,
       approvedBy: request.value.approvals.map(({ by }) => by),
     },
   };
@@ -242,6 +253,7 @@ function issued(session: Session, wanted: Wanted): EventDraft {
       certificate: wanted.caller.serial,
       mustEndAt: new Date(session.mustEndAt).toISOString(),
       ...(session.user === undefined ? {} : { user: session.user }),
+      ...(session.mfa === undefined ? {} : { mfa: { ...session.mfa } }),
       ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
       ...paramsForLog(session.params),
     },

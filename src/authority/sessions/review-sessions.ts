@@ -5,6 +5,7 @@ import type { AuthorityContext } from '../context.ts';
 import type { EndReason } from '../../core/end-reason.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Session } from '../../core/session-record.ts';
+import { countedAs } from '../requests/approvals.ts';
 import { approvalsOf } from '../requests/grants.ts';
 import { endSessions } from './end-session.ts';
 import type { LiveSession } from './live-sessions.ts';
@@ -54,18 +55,16 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
     params: paramsOf(session),
     ...(session.sourceIp === undefined ? {} : { sourceIp: session.sourceIp }),
     ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
+    ...(session.mfa === undefined ? {} : { mfa: session.mfa }),
+    ...(await approvalsOf(ctx, session)),
   };
-  const approvals = await approvalsOf(ctx, session);
-  const decision = decideWish(ctx, approvals === undefined ? wish : { ...wish, approvals });
-  if (decision.outcome === 'allow') return undefined;
-  if (decideWish(ctx, { ...wish, approvals: approvals ?? 0, inWindow: true }).outcome === 'allow')
-    return 'window';
-  if (decideWish(ctx, { ...wish, approvals: approvals ?? 0, ticketCounts: true }).outcome === 'allow')
-    return 'ticket';
+  if (decideWish(ctx, wish).outcome === 'allow') return undefined;
+  if (decideWish(ctx, { ...wish, inWindow: true }).outcome === 'allow') return 'window';
+  if (decideWish(ctx, { ...wish, ticketCounts: true }).outcome === 'allow') return 'ticket';
   const request = session.request === undefined ? undefined : await ctx.store.get('request', session.request);
   const isHeldByApprovals =
     request !== undefined &&
-    decideWish(ctx, { ...wish, approvals: request.value.needed }).outcome === 'allow';
+    decideWish(ctx, { ...wish, ...countedAs(request.value.needed) }).outcome === 'allow';
   return isHeldByApprovals ? 'approver' : 'policy';
 }
 

@@ -21,6 +21,10 @@ export interface Wish extends Destination {
   readonly sourceIp?: string;
   /** Persons whose approval counts at this moment. */
   readonly approvals?: number;
+  /** Of those, given by a passkey. */
+  readonly passkeyApprovals?: number;
+  /** The passkey's yes of who wishes; a session's is the one that it was opened with. */
+  readonly mfa?: MfaFacts;
   /** As if it were so; default: as it is. */
   readonly inWindow?: boolean;
   /** Whatever was named: policy hears of it only where it counts. */
@@ -28,6 +32,16 @@ export interface Wish extends Destination {
   /** As if it were so; default: as it is. */
   readonly ticketCounts?: boolean;
 }
+
+/** How old the newest yes of an own passkey is, and whether it is to exactly this wish. */
+export interface MfaFacts {
+  readonly ageMs: number;
+  readonly isForThis: boolean;
+  readonly passkey: string;
+}
+
+/** As if it were there. */
+export const freshMfa: MfaFacts = { ageMs: 0, isForThis: true, passkey: '' };
 
 type Allow = Extract<Decision, { outcome: 'allow' }>;
 
@@ -53,6 +67,8 @@ export function questionsOf(wish: Wish, { now, inWindow, ticket }: Moment): read
       ...(wish.sourceIp === undefined ? {} : { sourceIp: wish.sourceIp }),
       ...(user === undefined ? {} : { user }),
       ...(wish.approvals === undefined ? {} : { approvals: wish.approvals }),
+      ...(wish.passkeyApprovals === undefined ? {} : { passkeyApprovals: wish.passkeyApprovals }),
+      ...(wish.mfa === undefined ? {} : { mfaAgeMs: wish.mfa.ageMs, mfaIsForThis: wish.mfa.isForThis }),
       ...(params.kind === 'exec' ? { argv: params.argv } : {}),
       ...(params.kind === 'tcp' ? { host: params.host, port: params.port } : {}),
     },
@@ -95,6 +111,8 @@ function countingTicket(ctx: AuthorityContext, wish: Wish): string | undefined {
 function join(one: Allow, other: Allow): Allow | undefined {
   if (one.obligations.user !== other.obligations.user) return undefined;
   const approvers = Math.max(one.obligations.approvers ?? 0, other.obligations.approvers ?? 0);
+  const approvedBy = one.obligations.approvedBy ?? other.obligations.approvedBy;
+  const mfa = [one.obligations.mfaMs, other.obligations.mfaMs].filter((ms) => ms !== undefined);
   return {
     ...one,
     policies: [...new Set([...one.policies, ...other.policies])],
@@ -103,6 +121,8 @@ function join(one: Allow, other: Allow): Allow | undefined {
       maxSessionMs: Math.min(one.obligations.maxSessionMs, other.obligations.maxSessionMs),
       idleMs: Math.min(one.obligations.idleMs, other.obligations.idleMs),
       ...(approvers === 0 ? {} : { approvers }),
+      ...(approvedBy === undefined ? {} : { approvedBy }),
+      ...(mfa.length === 0 ? {} : { mfaMs: Math.min(...mfa) }),
     },
   };
 }

@@ -16,11 +16,20 @@ import { ticketFaultWords } from '../../core/ticket.ts';
 import { deviceCheckOf, neededBy } from '../approvers/device-check.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { findGrant, type Grant } from '../requests/grants.ts';
-import { fewestApprovals } from '../requests/approvals.ts';
+import { countedAs, fewestApprovals } from '../requests/approvals.ts';
+import { mfaFacts } from './mfa-facts.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { findDestination, noSuchTarget } from './find-destination.ts';
 import { paramsForLog } from './params-for-log.ts';
-import { canDiscover, decideWish, lockOn, type Destination, type Wish } from './session-facts.ts';
+import {
+  canDiscover,
+  decideWish,
+  freshMfa,
+  lockOn,
+  type Destination,
+  type MfaFacts,
+  type Wish,
+} from './session-facts.ts';
 
 export type Allow = Extract<Decision, { outcome: 'allow' }>;
 
@@ -32,6 +41,7 @@ export interface Wanted {
   /** For a service its destination is put in once the service is found. */
   readonly params: ChannelParams;
   readonly ticket: string | undefined;
+  readonly stepUp: string | undefined;
 }
 
 /** A wish that policy grants at this moment. */
@@ -43,23 +53,32 @@ export interface Granted {
   readonly grant?: Grant;
   /** Unix ms: it is allowed for an open maintenance window, which closes then. */
   readonly windowEndsAt?: number;
+  /** The passkey's yes that it was decided with. */
+  readonly mfa?: MfaFacts;
   /** The ticket that was named for it, by the caller or in the grant. */
   readonly ticket?: string;
   /** Unix ms: it is allowed for that ticket, whose change window ends then. */
   readonly ticketEndsAt?: number;
 }
 
-type Body = Pick<z.infer<typeof openSessionBody>, 'target' | 'params' | 'ticket'>;
+type Body = Pick<z.infer<typeof openSessionBody>, 'target' | 'params' | 'ticket' | 'stepUp'>;
+export type WishBody = Pick<Body, 'target' | 'params'>;
 
-/** Throws SallyportError; a refusal is on the log first. */
-export async function decideOn(ctx: AuthorityContext, caller: Caller, body: Body): Promise<Granted> {
+/** Throws SallyportError; a refusal is on the log first. `mfa`: as if that were so. */
+export async function decideOn(
+  ctx: AuthorityContext,
+  caller: Caller,
+  body: Body,
+  more: { readonly mfa?: MfaFacts } = {},
+): Promise<Granted> {
   const asked = readWish(caller, body);
   const destination = await findTarget(ctx, asked);
   const wanted = aimed(asked, destination);
-  return { wanted, destination, ...(await decide(ctx, wanted, destination)) };
+  return { wanted, destination, ...(await decide(ctx, wanted, destination, more.mfa)) };
 }
 
-function readWish(caller: Caller, body: Body): Wanted {
+/** Throws SallyportError where it cannot be understood. */
+export function readWish(caller: Caller, body: Body): Wanted {
   if (caller.identity === undefined) {
     throw new SallyportError('wrong_kind', 'only people, machines and AI agents open sessions');
   }
@@ -80,9 +99,9 @@ function readWish(caller: Caller, body: Body): Wanted {
   if (typeof params === 'string') {
     throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
   }
-  const { ticket } = body;
+  const { ticket, stepUp } = body;
   if (ticket !== undefined) requireTicketId(ticket);
-  return { caller, identity: caller.identity, target: body.target, parsed: target, params, ticket };
+  return { caller, identity: caller.identity, target: body.target, parsed: target, params, ticket, stepUp };
 }
 
 function aimed(wanted: Wanted, { service }: Destination): Wanted {
@@ -104,6 +123,7 @@ async function decide(
   ctx: AuthorityContext,
   wanted: Wanted,
   destination: Destination,
+  assumed: MfaFacts | undefined,
 ): Promise<Omit<Granted, 'wanted' | 'destination'>> {
   const { device, service } = destination;
   if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
@@ -132,14 +152,16 @@ async function decide(
     });
   }
   const { identity, params, caller } = wanted;
+  const mfa = assumed ?? (await mfaFacts(ctx, { identity, spki: caller.spki }, wanted));
   const wish: Wish = {
     identity,
     params,
     sourceIp: caller.sourceIp,
+    ...(mfa === undefined ? {} : { mfa }),
     ...(wanted.ticket === undefined ? {} : { ticket: wanted.ticket }),
     ...destination,
   };
-  const { decision, grant } = await decideWithGrant(ctx, wish, caller.spki);
+  const { decision, grant, lacksMfa } = await decideWithGrant(ctx, wish, caller.spki);
   const check = grant === undefined ? await deviceCheckOf(ctx, device) : undefined;
   if (decision.outcome === 'allow' && check !== undefined) {
     return await refuseWish(ctx, wanted, {
@@ -160,6 +182,7 @@ async function decide(
       return {
         allow: decision,
         ...(grant === undefined ? {} : { grant }),
+        ...(mfa === undefined ? {} : { mfa }),
         ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
         ...(granted.ticket === undefined ? {} : { ticket: granted.ticket }),
         ...(ticketEndsAt === undefined ? {} : { ticketEndsAt }),
@@ -176,6 +199,7 @@ async function decide(
       decision,
     });
   }
+  if (lacksMfa) return await refuseWish(ctx, wanted, { ...mfaWords(ctx, wanted), device, decision });
   const approvals = approvalsMissing(ctx, wish, decision);
   if (approvals !== undefined) {
     return await refuseWish(ctx, wanted, {
@@ -202,21 +226,31 @@ async function decideWithGrant(
   ctx: AuthorityContext,
   wish: Wish,
   cnf: string,
-): Promise<{ readonly decision: Decision; readonly grant?: Grant }> {
+): Promise<{ readonly decision: Decision; readonly grant?: Grant; readonly lacksMfa: boolean }> {
   const decision = decideWish(ctx, wish);
   // Where the device looks at approvals itself there is no way in without one, whatever policy says.
   const needsGrant = decision.outcome !== 'allow' || wish.device.approvals !== undefined;
   const grant = needsGrant ? await findGrant(ctx, wish, cnf) : undefined;
-  if (grant === undefined) return { decision };
-  const granted = decideWish(ctx, withGrant(wish, grant));
-  return granted.outcome === 'allow' ? { decision: granted, grant } : { decision };
+  if (grant === undefined) return { decision, lacksMfa: isFreshMissing(ctx, wish, decision) };
+  const held = withGrant(wish, grant);
+  const granted = decideWish(ctx, held);
+  if (granted.outcome === 'allow') return { decision: granted, grant, lacksMfa: false };
+  return isFreshMissing(ctx, held, granted)
+    ? { decision: granted, lacksMfa: true }
+    : { decision, lacksMfa: isFreshMissing(ctx, wish, decision) };
+}
+
+/** Nothing but the own passkey's yes. */
+function isFreshMissing(ctx: AuthorityContext, wish: Wish, decision: Decision): boolean {
+  const isNo = decision.outcome === 'deny' && decision.help.length > 0;
+  return isNo && decideWish(ctx, { ...wish, mfa: freshMfa }).outcome === 'allow';
 }
 
 /** What was asked for named a ticket, too; one that is named now is another piece of work. */
 function withGrant(wish: Wish, grant: Grant | undefined): Wish {
-  if (grant === undefined) return { ...wish, approvals: 0 };
+  if (grant === undefined) return { ...wish, ...countedAs(0) };
   const ticket = wish.ticket ?? grant.request.value.ticket;
-  return { ...wish, approvals: grant.approvals, ...(ticket === undefined ? {} : { ticket }) };
+  return { ...wish, ...grant.counted, ...(ticket === undefined ? {} : { ticket }) };
 }
 
 /** When the ticket's change window ends that policy's yes stands on; undefined where it would be yes without. */
@@ -252,6 +286,29 @@ function nextWindow(ctx: AuthorityContext, wish: Wish): string | undefined {
     : `wait for its maintenance window, which opens at ${new Date(state.opensAt).toISOString()}`;
 }
 
+function mfaWords(ctx: AuthorityContext, { identity, target, params }: Wanted) {
+  const what = `to ${actionOf(params)} on "${target}" your passkey has to say yes`;
+  if (identity.kind !== 'human') {
+    const message = `policy wants a person's passkey to ${actionOf(params)} on "${target}", and "${identity.name}" is none`;
+    return {
+      code: 'denied',
+      message,
+      next: 'a policy for it without @mfa is for an administrator to write',
+    } as const;
+  }
+  return ctx.broker.console === undefined
+    ? ({
+        code: 'denied',
+        message: what,
+        next: 'this broker has no console for passkeys: docs/console.md',
+      } as const)
+    : ({
+        code: 'mfa_required',
+        message: what,
+        next: 'type it in a terminal: it shows where to say yes',
+      } as const);
+}
+
 function approvalWords({ target, params }: Wanted, count: number) {
   return {
     code: 'approval_required',
@@ -267,7 +324,10 @@ function countOf(approvals: number): string {
 /** How many approvals alone would help; undefined: none, or something else is missing too. */
 function approvalsMissing(ctx: AuthorityContext, wish: Wish, decision: Decision): number | undefined {
   if (decision.outcome === 'allow' || decision.help.length === 0) return undefined;
-  return fewestApprovals((approvals) => decideWish(ctx, { ...wish, approvals }).outcome === 'allow');
+  // His own passkey is asked for when it opens: the approvals are what takes time.
+  return fewestApprovals(
+    (approvals) => decideWish(ctx, { ...wish, ...countedAs(approvals), mfa: freshMfa }).outcome === 'allow',
+  );
 }
 
 export interface Refusal {

@@ -61,6 +61,18 @@ export async function openSession(me: SignIn, request: SessionRequest): Promise<
 }
 
 async function openNow(me: SignIn, request: SessionRequest): Promise<OperatorSession> {
+  try {
+    return await openOnce(me, request);
+  } catch (error) {
+    if (!(error instanceof SallyportError) || error.code !== 'mfa_required') throw error;
+    const { afterStepUp } = await import('./step-up.ts');
+    const { target: typed, params } = request;
+    const open = async (stepUp?: string): Promise<OperatorSession> => await openOnce(me, request, stepUp);
+    return await afterStepUp(me, error, { target: readTarget(typed), params, open });
+  }
+}
+
+async function openOnce(me: SignIn, request: SessionRequest, stepUp?: string): Promise<OperatorSession> {
   const target = readTarget(request.target);
   refuseLongParams(request.params);
   const gate = connectToGate(me);
@@ -73,6 +85,7 @@ async function openNow(me: SignIn, request: SessionRequest): Promise<OperatorSes
         params: { ...paramsToJson(request.params) },
         ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
         ...(request.ticket === undefined ? {} : { ticket: request.ticket }),
+        ...(stepUp === undefined ? {} : { stepUp }),
       },
     });
     request.onOpened?.(opened);

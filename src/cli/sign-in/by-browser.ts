@@ -1,7 +1,6 @@
 // sallyport login ADDRESS: a code is shown, and a browser that its owner's passkey let in says yes to this machine and
 // this key. The broker's root is known from a sign-in before, or by its fingerprint.
 
-import { spawn } from 'node:child_process';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CodeMade, CodePolled } from '../../api/passkeys.ts';
@@ -14,6 +13,7 @@ import { generateP256 } from '../../platform/keys.ts';
 import { spkiThumbprint } from '../../wire/signed.ts';
 import { localTime } from '../moment.ts';
 import type { PinnedBroker } from '../new-profile.ts';
+import { openBrowser } from '../open-browser.ts';
 import { readSignIn } from '../profile.ts';
 import { proxyTo } from '../proxy.ts';
 import { keepSignIn } from './keep.ts';
@@ -72,17 +72,4 @@ function tell({ code, url, expiresAt }: CodeMade, spki: string): void {
       '',
     ].join('\n'),
   );
-}
-
-/** Where there is a screen; whether it came up is for its owner to see. */
-function openBrowser(url: string): void {
-  const { env, platform } = process;
-  const hasScreen = platform === 'darwin' || Boolean(env['DISPLAY'] ?? env['WAYLAND_DISPLAY']);
-  if (!process.stderr.isTTY || !hasScreen || !url.startsWith('https://')) return;
-  const opener = spawn(platform === 'darwin' ? 'open' : 'xdg-open', [url], {
-    stdio: 'ignore',
-    detached: true,
-  });
-  opener.on('error', () => undefined);
-  opener.unref();
 }

@@ -56,12 +56,19 @@ function rowsOf({ content, digest }: ApproverSetView): readonly (readonly [strin
     ['It takes', `${threshold} of ${persons.length}`],
     ...persons.map(
       ({ name, passkeys, keys }) =>
-        ['', `${name}: passkeys ${passkeys.length}, keys of commands ${keys.length}`] as const,
+        [
+          '',
+          `${name}: ${amount(passkeys.length, 'passkey')}, ${amount(keys.length, 'command key')}`,
+        ] as const,
     ),
     ['Passkeys for', rpId],
     ['Expires', when(new Date(expiresAt).toISOString())],
     ['Fingerprint', digest],
   ];
+}
+
+function amount(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function stateOf({ follows, ready, signatures, needed }: ApproverSetView): string {
