@@ -125,6 +125,8 @@ export const whoami = z.object({
   broker: z.string(),
   certificate: z.object({ serial: z.string(), notAfter: time }),
   sessions: z.array(named),
+  /** What everybody is to know: in words. */
+  alarms: z.array(z.string()),
   /** Thumbprints of the keys that he approves with on devices. */
   approverKeys: z.array(z.string()).optional(),
 });

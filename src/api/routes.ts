@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { limits } from '../core/limits.ts';
 import { accessRoutes } from './access-routes.ts';
 import { approverRoutes } from './approver-routes.ts';
+import { breakGlassRoutes } from './break-glass.ts';
 import * as audit from './audit.ts';
 import * as enrollments from './enrollments.ts';
 import * as nouns from './nouns.ts';
@@ -19,6 +20,7 @@ import * as sessions from './sessions.ts';
 export const routes = {
   ...accessRoutes,
   ...approverRoutes,
+  ...breakGlassRoutes,
   ...passkeyRoutes,
 
   health: {

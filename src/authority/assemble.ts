@@ -26,6 +26,7 @@ import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
 import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
+import { breakGlassSweep } from './break-glass/uses.ts';
 import { startSweep } from './sweep.ts';
 import { assertionSweep } from './workload/forget-assertions.ts';
 import { readTicketSources } from './tickets/sources.ts';
@@ -136,7 +137,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await store.commit({ changes: [], events: startEvents(options, pki) });
 
     closers.push(startLeases(ctx));
-    for (const sweep of [receiptSweep, requestSweep, assertionSweep]) closers.push(startSweep(ctx, sweep));
+    for (const sweep of [receiptSweep, requestSweep, assertionSweep, breakGlassSweep])
+      closers.push(startSweep(ctx, sweep));
 
     const pages = options.consoleDir === undefined ? undefined : await ConsolePages.load(options.consoleDir);
     const api = await buildApi(ctx, pages === undefined ? {} : { pages });

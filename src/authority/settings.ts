@@ -2,7 +2,11 @@
 
 import type { Store } from './store/store.ts';
 
-export const settingIds = { stateEpoch: 'stateEpoch', policyFiles: 'policyFilesHash' } as const;
+export const settingIds = {
+  stateEpoch: 'stateEpoch',
+  policyFiles: 'policyFilesHash',
+  breakGlassKeys: 'breakGlassKeys',
+} as const;
 
 /** The epoch that only a restore raises (design section 4); 1 on the first start. */
 export async function readStateEpoch(store: Store): Promise<number> {

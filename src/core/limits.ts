@@ -278,6 +278,17 @@ export const limits = {
   requestsPerIdentityMax: 50,
   /** That one policy may ask for. */
   approversMax: 3,
+  /** Break-glass: keys, how long what it opens may last, and until when it is used, reviewed, and looked for. */
+  breakGlassKeysMax: 16,
+  breakGlassMaxMs: 30 * 60_000,
+  breakGlassUseWithinMs: 10 * 60_000,
+  breakGlassReviewMs: 24 * 60 * 60_000,
+  breakGlassSweepMs: 60_000,
+  breakGlassAlarmsMax: 20,
+  sealedFileMaxBytes: 64 * 1024,
+  sealedRequestLifeMs: 24 * 60 * 60_000,
+  /** Clocks of the machines where they are made are not all right. */
+  sealedRequestAheadMs: 10 * 60_000,
   /** Step-up: how old a policy may let a passkey's yes be; how long one is waited for, and good for its session. */
   mfaAgeMaxMs: 24 * 60 * 60_000,
   stepUpLifeMs: 5 * 60_000,

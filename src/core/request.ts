@@ -106,6 +106,8 @@ export interface AccessRequest {
   /** And each of them by a passkey. */
   readonly byPasskey?: true;
   readonly approvals: readonly Approval[];
+  /** Offline keys signed it, and nobody approved it: the use of break-glass (break-glass.ts). */
+  readonly breakGlass?: string;
   readonly decidedAt?: number;
   /** Who denied it, and why. */
   readonly deniedBy?: IdentityId;

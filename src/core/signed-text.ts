@@ -6,6 +6,8 @@ export const signedWords = {
   approval: 'sallyport/approval/v1',
   /** A command that a browser lets in. */
   signIn: 'sallyport/sign-in/v1',
+  /** A sealed request, by keys that lie offline. */
+  breakGlass: 'sallyport/break-glass/v1',
   /** One session, by the passkey of who opens it. */
   stepUp: 'sallyport/step-up/v1',
   /** The next approver set of devices. */

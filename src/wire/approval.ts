@@ -47,8 +47,8 @@ export function openApproverYes(statement: string): Omit<SignedApproval, 'reques
 }
 
 /** A statement that carries the key it is signed with. */
-function openByOwnKey(
-  purpose: 'approval' | 'approvers',
+export function openByOwnKey(
+  purpose: 'approval' | 'approvers' | 'breakglass',
   statement: string,
 ): { readonly payload: Fields; readonly spki: string } | undefined {
   let thumbprint: string | undefined;

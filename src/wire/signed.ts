@@ -19,7 +19,8 @@ export type Purpose =
   | 'renewal'
   | 'renewed'
   | 'approval'
-  | 'approvers';
+  | 'approvers'
+  | 'breakglass';
 
 export type StatementFault = 'malformed' | 'unknown_key' | 'bad_signature';
 

@@ -1,6 +1,7 @@
 // Use-case: who this certificate is, and what is open for it.
 
 import type { Whoami } from '../../api/enrollments.ts';
+import { breakGlassAlarms } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Operator } from './operator.ts';
 import { iso } from './time-text.ts';
@@ -21,6 +22,7 @@ export async function whoami(ctx: AuthorityContext, caller: Operator): Promise<W
     broker: ctx.broker.name,
     certificate: { serial, notAfter: iso(notAfter) },
     sessions,
+    alarms: await breakGlassAlarms(ctx, caller),
     ...(identity.approverKeys === undefined ? {} : { approverKeys: [...identity.approverKeys] }),
   };
 }

@@ -37,6 +37,9 @@ import { whoCan } from '../admin/who-can.ts';
 import { addApproverKey, removeApproverKey } from '../approvers/keys.ts';
 import { listApproverSets, makeApproverSet, showApproverSet, signApproverSet } from '../approvers/sets.ts';
 import { tellDevice } from '../approvers/tell-device.ts';
+import { setKeys, showKeys } from '../break-glass/keys.ts';
+import { openBreakGlass } from '../break-glass/open.ts';
+import { listBreakGlass, reviewBreakGlass } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
 import { inviteDevice, invitePerson } from '../enroll/invite.ts';
 import type { RecoverDoor } from '../enroll/recover-device.ts';
@@ -138,6 +141,13 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     addApproverKey: async ({ caller, body }) => await addApproverKey(ctx, caller, body.statement),
     removeApproverKey: async ({ caller, params }) => await removeApproverKey(ctx, caller, params.id),
     deviceApprovers: async ({ caller, body }) => await tellDevice(ctx, caller, body),
+
+    breakGlassKeys: async () => await showKeys(ctx),
+    setBreakGlassKeys: async ({ caller, body }) => await setKeys(ctx, caller, body),
+    openBreakGlass: async ({ caller, body }) => await openBreakGlass(ctx, caller, body),
+    listBreakGlass: async ({ caller, query }) => await listBreakGlass(ctx, caller, query),
+    reviewBreakGlass: async ({ caller, params, body }) =>
+      await reviewBreakGlass(ctx, caller, { id: params.id, review: body.review }),
 
     fileRequest: async ({ caller, body }) => await fileRequest(ctx, caller, body),
     listRequests: async ({ caller, query }) => await listRequests(ctx, caller, query),

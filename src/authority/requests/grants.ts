@@ -22,7 +22,11 @@ export interface Grant {
 export interface CountedApprovals {
   readonly approvals: number;
   readonly passkeyApprovals: number;
+  /** Nobody approved it, offline keys opened it. */
+  readonly breakGlass?: true;
 }
+
+const byBreakGlass: CountedApprovals = { approvals: 0, passkeyApprovals: 0, breakGlass: true };
 
 /** The oldest that covers the wish. `cnf`: thumbprint of the key that wants to use it. */
 export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string): Promise<Grant | undefined> {
@@ -32,6 +36,7 @@ export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string):
   const check = await deviceCheckOf(ctx, wish.device);
   for (const request of items.toReversed()) {
     if (!covers(request.value, wish, { cnf, now: ctx.clock.now() })) continue;
+    if (request.value.breakGlass !== undefined) return { request, counted: byBreakGlass };
     const valid = await validApprovers(ctx, request.value);
     const counting = request.value.approvals.filter(({ by }) => valid.has(by));
     if (valid.size < request.value.needed || !isEnoughFor(check, counting, wish.identity.id)) continue;
@@ -79,6 +84,7 @@ export async function approvalsOf(
   if (session.request === undefined) return undefined;
   const request = (await ctx.store.get('request', session.request))?.value;
   const isItsOwn = request?.state === 'used' && request.session === session.id;
+  if (isItsOwn && request.breakGlass !== undefined) return byBreakGlass;
   if (!isItsOwn) return { approvals: 0, passkeyApprovals: 0 };
   const valid = await validApprovers(ctx, request);
   const counting = request.approvals.filter(({ by }) => valid.has(by));

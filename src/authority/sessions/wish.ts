@@ -112,11 +112,20 @@ function aimed(wanted: Wanted, { service }: Destination): Wanted {
 
 async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destination> {
   const { device, destination } = await findDestination(ctx, wanted.parsed);
-  if (destination !== undefined && canDiscover(ctx, wanted.identity, destination)) return destination;
+  if (destination !== undefined && (await mayKnow(ctx, wanted, destination))) return destination;
   return await refuseWish(ctx, wanted, {
     ...noSuchTarget(wanted.target),
     ...(device === undefined ? {} : { device }),
   });
+}
+
+/** Whom policy lets know of it, and who comes with a grant of offline keys for it. */
+async function mayKnow(ctx: AuthorityContext, wanted: Wanted, destination: Destination): Promise<boolean> {
+  const { identity, params, caller } = wanted;
+  if (canDiscover(ctx, identity, destination)) return true;
+  if (identity.tenant !== destination.device.tenant) return false;
+  const grant = await findGrant(ctx, { identity, params, ...destination }, caller.spki);
+  return grant?.counted.breakGlass === true;
 }
 
 async function decide(

@@ -62,6 +62,12 @@ const tickets: Migration = {
   },
 };
 
+const breakGlass: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'breakglass', { integer: ['live', 'unreviewed'], text: ['identity'] });
+  },
+};
+
 const approverSets: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await recordTable(db, 'approverset', {});
@@ -77,6 +83,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006_passkeys': passkeys,
   '0007_tickets': tickets,
   '0008_approver_sets': approverSets,
+  '0009_break_glass': breakGlass,
 };
 
 export interface Steps {

@@ -15,13 +15,14 @@ export const columnNames = [
   'number',
   'live',
   'awaits_receipt',
+  'unreviewed',
   'identity',
   'device',
 ] as const;
 export type ColumnName = (typeof columnNames)[number];
 export type ColumnValue = string | number;
 /** What a column holds. */
-export type ColumnType<C extends ColumnName> = C extends 'number' | 'live' | 'awaits_receipt'
+export type ColumnType<C extends ColumnName> = C extends 'number' | 'live' | 'awaits_receipt' | 'unreviewed'
   ? number
   : string;
 export type Columns = { readonly [C in ColumnName]?: ColumnType<C> };
@@ -60,6 +61,14 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   ticket: noColumns,
   approverset: noColumns,
+  breakglass: {
+    columns: ({ identity, reviewedAt, lock }) => ({
+      live: reviewedAt === undefined && lock === undefined ? 1 : 0,
+      unreviewed: reviewedAt === undefined ? 1 : 0,
+      identity,
+    }),
+    unique: [],
+  },
   answer: noColumns,
   setting: noColumns,
 };

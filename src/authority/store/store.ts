@@ -4,6 +4,7 @@
 
 import type { AuditEvent, EventDraft } from '../../core/event.ts';
 import type { ApproverSetRecord } from '../../core/approver-set.ts';
+import type { BreakGlass } from '../../core/break-glass.ts';
 import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
@@ -57,6 +58,7 @@ export interface Records {
   readonly signin: SignIn;
   readonly ticket: Ticket;
   readonly approverset: ApproverSetRecord;
+  readonly breakglass: BreakGlass;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -107,6 +109,12 @@ export interface Filters {
   readonly signin: { readonly identity?: string };
   readonly ticket: { readonly all?: true };
   readonly approverset: { readonly all?: true };
+  /** live: somebody has to review it, and there is time; unreviewed: also when that is over. */
+  readonly breakglass: {
+    readonly live?: boolean;
+    readonly unreviewed?: boolean;
+    readonly identity?: string;
+  };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
 }

@@ -143,6 +143,38 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/approvers/export.ts'),
   },
   {
+    path: 'breakglass key',
+    summary: 'make a key for break-glass, to lie offline; needs no broker',
+    args: [{ name: 'file', completes: 'file' }],
+    examples: ['sallyport breakglass key /media/key/ops.pem'],
+    load: () => import('../commands/breakglass/key.ts'),
+  },
+  {
+    path: 'breakglass set',
+    summary: 'which offline keys open break-glass, and how many of them it takes',
+    args: [{ name: 'keys', many: true }],
+    flags: [
+      { name: 'need', value: 'N', required: true, summary: 'how many of them: at least 2' },
+      { name: 'yes', short: 'y', summary: 'do not ask' },
+    ],
+    examples: ['sallyport breakglass set ops=KEY plant=KEY safety=KEY --need 2'],
+    load: () => import('../commands/breakglass/set.ts'),
+  },
+  {
+    path: 'breakglass keys',
+    summary: 'the offline keys that open break-glass',
+    examples: ['sallyport breakglass keys'],
+    load: () => import('../commands/breakglass/keys.ts'),
+  },
+  {
+    path: 'breakglass review',
+    summary: 'review somebody’s use of break-glass; without a review he is locked after a day',
+    args: [{ name: 'id' }],
+    flags: [{ name: 'review', value: 'TEXT', required: true, summary: 'what came of looking into it' }],
+    examples: ['sallyport breakglass review ID --review "gas alarm, valve closed, as it should be"'],
+    load: () => import('../commands/breakglass/review.ts'),
+  },
+  {
     path: 'windows ls',
     summary: 'maintenance windows, and when they open',
     examples: ['sallyport windows ls'],

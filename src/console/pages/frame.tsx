@@ -32,9 +32,21 @@ export function Frame() {
       </header>
       <main id="content" tabIndex={-1}>
         <ErrorNote error={me.error} />
+        {isOpen ? null : <Alarms alarms={me.data?.alarms ?? []} />}
         {isOpen || me.data != null ? <Outlet /> : me.data === null ? <SignIn /> : null}
       </main>
     </>
+  );
+}
+
+function Alarms({ alarms }: { readonly alarms: readonly string[] }) {
+  if (alarms.length === 0) return null;
+  return (
+    <div className="note bad" role="alert">
+      {alarms.map((alarm) => (
+        <p key={alarm}>{alarm}</p>
+      ))}
+    </div>
   );
 }
 

@@ -1,0 +1,96 @@
+// Break-glass: which offline keys count, sealed requests, and their review.
+
+import { z } from 'zod';
+import { limits } from '../core/limits.ts';
+import { name, named, reason, time } from './problem.ts';
+import { pageOf, pageQuery } from './problem.ts';
+import { byId, operators, type Route } from './route.ts';
+
+export const breakGlassKeys = z.object({
+  need: z.number().int(),
+  keys: z.array(z.object({ name: z.string(), key: z.string() })),
+});
+export type BreakGlassKeysView = z.infer<typeof breakGlassKeys>;
+
+export const breakGlassKeysBody = z.strictObject({
+  need: z.number().int().min(2).max(limits.breakGlassKeysMax),
+  keys: z
+    .array(z.strictObject({ name, key: z.string().regex(/^[A-Za-z0-9_-]{43}$/) }))
+    .min(2)
+    .max(limits.breakGlassKeysMax),
+});
+
+export const breakGlassBody = z.strictObject({
+  /** Canonical JSON of the sealed request (core/break-glass.ts). */
+  content: z.string().min(1).max(limits.sealedFileMaxBytes),
+  signatures: z.array(z.string().max(4_096)).max(limits.breakGlassKeysMax),
+});
+
+export const breakGlassView = z.object({
+  id: z.string(),
+  identity: named,
+  target: z.string(),
+  reason: z.string(),
+  forMs: z.number().int(),
+  signers: z.array(z.string()),
+  request: z.string(),
+  session: z.string().optional(),
+  openedAt: time,
+  reviewBy: time,
+  reviewedAt: time.optional(),
+  reviewedBy: named.optional(),
+  review: z.string().optional(),
+  /** The lock that stands because nobody reviewed it. */
+  lock: z.string().optional(),
+});
+export type BreakGlassView = z.infer<typeof breakGlassView>;
+
+export const breakGlassRoutes = {
+  breakGlassKeys: {
+    method: 'GET',
+    path: '/v1/break-glass/keys',
+    summary: 'Offline keys of break-glass',
+    who: operators,
+    role: 'auditor',
+    response: breakGlassKeys,
+  },
+  setBreakGlassKeys: {
+    method: 'POST',
+    path: '/v1/break-glass/keys',
+    summary: 'Which offline keys open break-glass, and how many of them it takes',
+    who: operators,
+    role: 'administrator',
+    body: breakGlassKeysBody,
+    response: breakGlassKeys,
+  },
+  openBreakGlass: {
+    method: 'POST',
+    path: '/v1/break-glass',
+    summary: 'Use a sealed request that enough offline keys signed',
+    who: operators,
+    role: 'any',
+    body: breakGlassBody,
+    response: breakGlassView,
+  },
+  listBreakGlass: {
+    method: 'GET',
+    path: '/v1/break-glass',
+    summary: 'Uses of break-glass: all for administrators and auditors, own ones otherwise',
+    who: operators,
+    role: 'any',
+    browser: 'too',
+    query: pageQuery,
+    response: pageOf(breakGlassView),
+  },
+  reviewBreakGlass: {
+    method: 'POST',
+    path: '/v1/break-glass/:id/review',
+    summary: 'Review a use of break-glass',
+    who: operators,
+    role: 'auditor',
+    browser: 'too',
+    params: byId,
+    body: z.strictObject({ review: reason }),
+    response: breakGlassView,
+  },
+} as const satisfies Record<string, Route>;

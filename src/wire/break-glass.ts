@@ -1,0 +1,54 @@
+// A sealed request of break-glass as it travels in a file: its text, and what the offline keys signed of it:
+// statements of purpose `breakglass` over SHA-256("sallyport/break-glass/v1\0" || RFC 8785 text).
+
+import { parseSealedRequest, type SealedRequest } from '../core/break-glass.ts';
+import { canonicalJson, parseJsonObject, type JsonObject } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { openByOwnKey, textDigest } from './approval.ts';
+import { text, texts } from './fields.ts';
+import { signStatement, type Signer } from './signed.ts';
+
+export interface SealedFile {
+  /** Canonical JSON. */
+  readonly content: string;
+  readonly signatures: readonly string[];
+}
+
+const fileFormat = 1;
+
+export function sealedText(request: SealedRequest): string {
+  return canonicalJson(request as unknown as JsonObject);
+}
+
+/** Base64url. */
+export function sealedDigest(content: string): string {
+  return textDigest(content, 'breakGlass');
+}
+
+/** The request that is in it; undefined for a text that is not the one canonical form of one. */
+export function openSealed(content: string): SealedRequest | undefined {
+  const request = parseSealedRequest(parseJsonObject(content));
+  return request !== undefined && sealedText(request) === content ? request : undefined;
+}
+
+export function sealedFileText({ content, signatures }: SealedFile): string {
+  return `${JSON.stringify({ format: fileFormat, content, signatures }, null, 2)}\n`;
+}
+
+export function parseSealedFile(json: string): SealedFile | undefined {
+  const fields = json.length > limits.sealedFileMaxBytes ? undefined : parseJsonObject(json);
+  if (fields?.['format'] !== fileFormat) return undefined;
+  const content = text(fields, 'content');
+  const signatures = texts(fields, 'signatures');
+  return content === undefined || signatures === undefined ? undefined : { content, signatures };
+}
+
+export function signSealed(content: string, spki: string, signer: Signer): string {
+  return signStatement('breakglass', { digest: sealedDigest(content), spki }, signer);
+}
+
+/** Thumbprint of the key that signed exactly this; undefined otherwise. */
+export function signerOfSealed(content: string, statement: string): string | undefined {
+  const opened = openByOwnKey('breakglass', statement);
+  return opened?.payload['digest'] === sealedDigest(content) ? opened.spki : undefined;
+}
