@@ -16,6 +16,8 @@ export const openSessionBody = z.strictObject({
   ticket: z.string().min(1).max(64).optional(),
   /** A passkey's yes to exactly this (step-ups.ts): used up by the session. */
   stepUp: z.string().max(64).optional(),
+  /** The delegation that the caller acts under. */
+  delegation: z.string().max(64).optional(),
 });
 
 /** As one opens it; `waitMs` at most for one call: whoever wants to wait longer asks again. */
@@ -23,6 +25,7 @@ export const awaitDeviceBody = z.strictObject({
   target: z.string().min(1).max(128),
   params: z.record(z.string(), z.unknown()),
   ticket: z.string().min(1).max(64).optional(),
+  delegation: z.string().max(64).optional(),
   waitMs: z.number().int().positive().max(limits.deviceWaitMaxMs),
 });
 
@@ -38,6 +41,8 @@ export const sessionView = z.object({
   policies: z.array(z.string()),
   user: z.string().optional(),
   ticket: z.string().optional(),
+  /** For whom it was opened: the person first. */
+  behalf: z.array(named).optional(),
   createdAt: time,
   activeAt: time.optional(),
   mustEndAt: time,

@@ -64,6 +64,8 @@ export interface QuestionContext {
   readonly approvals?: number;
   /** Of those, given by a passkey. */
   readonly passkeyApprovals?: number;
+  /** Name of the person for whom who asks acts. */
+  readonly onBehalfOf?: string;
   readonly ticket?: string;
   readonly inWindow?: boolean;
 }

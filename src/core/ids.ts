@@ -13,6 +13,7 @@ export type PolicyRevisionId = string & { readonly __id: 'pol' };
 export type CredentialId = string & { readonly __id: 'crd' };
 export type WindowId = string & { readonly __id: 'win' };
 export type RequestId = string & { readonly __id: 'req' };
+export type DelegationId = string & { readonly __id: 'dlg' };
 export type EventId = string & { readonly __id: 'evt' };
 
 interface IdTypes {
@@ -27,6 +28,7 @@ interface IdTypes {
   readonly crd: CredentialId;
   readonly req: RequestId;
   readonly win: WindowId;
+  readonly dlg: DelegationId;
   readonly evt: EventId;
 }
 export type IdPrefix = keyof IdTypes;

@@ -278,6 +278,11 @@ export const limits = {
   requestsPerIdentityMax: 50,
   /** That one policy may ask for. */
   approversMax: 3,
+  /** Delegations: hops from the person on, how long, how many, on how many targets. */
+  delegationDepthMax: 3,
+  delegationLongestMs: 12 * 60 * 60_000,
+  delegationsPerIdentityMax: 50,
+  delegationTargetsMax: 50,
   /** Break-glass: keys, how long what it opens may last, and until when it is used, reviewed, and looked for. */
   breakGlassKeysMax: 16,
   breakGlassMaxMs: 30 * 60_000,

@@ -25,6 +25,8 @@ export interface LockSubject {
   readonly identity?: IdentityId | undefined;
   /** The person or owner behind the identity: a lock on the human cuts his agents. */
   readonly owner?: IdentityId | undefined;
+  /** For whom it acts: a lock on any of them cuts it. */
+  readonly behalf?: readonly IdentityId[] | undefined;
   readonly device?: DeviceId | undefined;
   readonly service?: ServiceId | undefined;
   readonly session?: SessionId | undefined;
@@ -34,7 +36,11 @@ export function lockMatches(lock: Lock, subject: LockSubject, now: number): bool
   if (lock.expiresAt !== undefined && lock.expiresAt <= now) return false;
   switch (lock.selector.kind) {
     case 'identity':
-      return lock.selector.id === subject.identity || lock.selector.id === subject.owner;
+      return (
+        lock.selector.id === subject.identity ||
+        lock.selector.id === subject.owner ||
+        subject.behalf?.includes(lock.selector.id) === true
+      );
     case 'device':
       return lock.selector.id === subject.device;
     case 'service':

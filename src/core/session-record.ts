@@ -4,6 +4,7 @@ import type { ChannelParams, ServedKind } from './channel.ts';
 import type {
   DeviceId,
   IdentityId,
+  DelegationId,
   LinkId,
   PolicyRevisionId,
   RequestId,
@@ -32,6 +33,8 @@ export interface Session extends SessionLife {
   readonly params: ChannelParams;
   /** The access request that it used up: its approvals hold it. */
   readonly request?: RequestId;
+  /** It was opened for others: the person first, and the delegation that says so. */
+  readonly behalf?: { readonly delegation: DelegationId; readonly chain: readonly IdentityId[] };
   /** The passkey's yes that it was opened with, and how old that was. */
   readonly mfa?: { readonly ageMs: number; readonly isForThis: boolean; readonly passkey: string };
   /** The ticket that was named for it. */

@@ -13,6 +13,12 @@ import { must, Stage } from './stage.ts';
 const policy = `
 @id("machines") @maxSession("1h")
 permit (principal is Machine, action in [Action::"discover", Action::"exec"], resource);
+
+@id("people") permit (principal in Role::"operator", action in [Action::"discover", Action::"exec"], resource);
+
+@id("agents-for-people")
+permit (principal is AiAgent, action in [Action::"discover", Action::"exec"], resource)
+when { action == Action::"discover" || context has onBehalfOf };
 `;
 
 suite('machines', () => {
@@ -73,6 +79,49 @@ suite('machines', () => {
     assert.equal((await job(login, { SALLYPORT_ID_TOKEN: other })).code, 77);
     const [session] = await stage.sessions();
     assert.equal((await stage.events('--type', 'session.issued')).at(-1)?.session, session?.id);
+  });
+
+  test('I15 an AI agent acts for a person: what she let it, while she is signed in', async () => {
+    const pair = generateEd25519();
+    const [own, half] = [join(stage.folder, 'agent.key'), join(stage.folder, 'agent.pub')];
+    await writeFile(own, privatePem(pair.privateKey), { mode: 0o600 });
+    await writeFile(half, pair.publicKey.export({ type: 'spki', format: 'pem' }));
+    const common = [
+      '--kind',
+      'ai_agent',
+      '--owner',
+      'admin',
+      '--purpose',
+      'helps',
+      '--for',
+      '30d',
+      '--key',
+      half,
+    ];
+    const added = (await stage.adminJson('identities', 'add', 'copilot', ...common)) as { line: string };
+    const login = added.line.split(' ').slice(1);
+    must(await job(login.map((word) => (word === 'FILE' ? own : word))), login);
+    const exec = ['exec', stage.device, '--', 'echo', 'helped'];
+    assert.equal((await job(exec)).code, 77, 'for nobody it may nothing');
+    const words = ['delegate', 'copilot', '--target', stage.device, '--kind', 'exec', '--for', '10m'];
+    const { id } = JSON.parse(must(await stage.ana(...words, '--json'), words)) as { readonly id: string };
+    const acting = { SALLYPORT_DELEGATION: id };
+    assert.equal((await job(exec, acting)).stdout, 'helped\n');
+    const listed = must(await stage.ana('delegations', 'ls'), ['delegations', 'ls']);
+    assert.match(listed, /copilot +ana +exec +pump-\S+/);
+    const [session] = (await stage.sessions()).filter(({ id: one }) => one !== '');
+    assert.ok(session !== undefined);
+    const shown = JSON.parse(
+      must(await stage.ana('sessions', 'show', session.id, '--json'), ['sessions', 'show']),
+    ) as { readonly behalf?: readonly { readonly name: string }[] };
+    assert.deepEqual(
+      shown.behalf?.map(({ name }) => name),
+      ['ana'],
+    );
+    must(await stage.ana('delegations', 'end', id), ['delegations', 'end']);
+    const over = await job(exec, acting);
+    assert.equal(over.code, 77);
+    assert.match(over.stderr, /the delegation does not hold: it was ended\nnext: the person whom it is for/);
   });
 
   test('R-025 a machine with a key of its own works, and is locked with its owner', async () => {

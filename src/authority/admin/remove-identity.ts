@@ -7,6 +7,7 @@ import { revokeCredentials } from '../enroll/credentials.ts';
 import { heldBy } from '../passkeys/own-passkeys.ts';
 import { endedSignIns } from '../passkeys/sign-ins.ts';
 import { endSessions } from '../sessions/end-session.ts';
+import type { LiveSession } from '../sessions/live-sessions.ts';
 import { reviewApproved } from '../sessions/review-sessions.ts';
 import { withoutAdministrator } from './administrators.ts';
 import { requireIdentity } from './find.ts';
@@ -53,7 +54,9 @@ export async function removeIdentity(
     ],
   });
 
-  const sessions = ctx.sessions.all().filter((live) => live.identity === id || live.owner === id);
+  const isOf = (live: LiveSession): boolean =>
+    live.identity === id || live.owner === id || live.behalf?.includes(id) === true;
+  const sessions = ctx.sessions.all().filter(isOf);
   await endSessions(
     ctx,
     sessions.map((live) => live.id),

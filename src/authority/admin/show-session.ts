@@ -17,6 +17,11 @@ export async function showSession(
   return await viewSession(ctx, await requireOwnSession(ctx, caller, text));
 }
 
+/** His, or one that somebody opened for him. */
+function isOwn({ identity }: Operator, session: Session): boolean {
+  return session.identity === identity.id || session.behalf?.chain.includes(identity.id) === true;
+}
+
 /** The session, when the caller opened it or sees all. */
 export async function requireOwnSession(
   ctx: AuthorityContext,
@@ -25,7 +30,7 @@ export async function requireOwnSession(
 ): Promise<Session> {
   const id = parseId('ses', text);
   const session = id === undefined ? undefined : (await ctx.store.get('session', id))?.value;
-  if (session !== undefined && (seesAll(caller) || session.identity === caller.identity.id)) {
+  if (session !== undefined && (seesAll(caller) || isOwn(caller, session))) {
     return session;
   }
   throw new SallyportError('not_found', `there is no session "${printable(text, 80)}"`, {

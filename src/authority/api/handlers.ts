@@ -37,6 +37,7 @@ import { whoCan } from '../admin/who-can.ts';
 import { addApproverKey, removeApproverKey } from '../approvers/keys.ts';
 import { listApproverSets, makeApproverSet, showApproverSet, signApproverSet } from '../approvers/sets.ts';
 import { tellDevice } from '../approvers/tell-device.ts';
+import { delegate, endDelegation, listDelegations } from '../delegations/delegate.ts';
 import { setKeys, showKeys } from '../break-glass/keys.ts';
 import { openBreakGlass } from '../break-glass/open.ts';
 import { listBreakGlass, reviewBreakGlass } from '../break-glass/uses.ts';
@@ -141,6 +142,10 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     addApproverKey: async ({ caller, body }) => await addApproverKey(ctx, caller, body.statement),
     removeApproverKey: async ({ caller, params }) => await removeApproverKey(ctx, caller, params.id),
     deviceApprovers: async ({ caller, body }) => await tellDevice(ctx, caller, body),
+
+    delegate: async ({ caller, body }) => await delegate(ctx, caller, body),
+    listDelegations: async ({ caller, query }) => await listDelegations(ctx, caller, query),
+    endDelegation: async ({ caller, params }) => await endDelegation(ctx, caller, params.id),
 
     breakGlassKeys: async () => await showKeys(ctx),
     setBreakGlassKeys: async ({ caller, body }) => await setKeys(ctx, caller, body),

@@ -9,6 +9,7 @@ import { actor, type Operator } from '../admin/operator.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
+import { reviewDelegated } from '../sessions/review-sessions.ts';
 import { forgetExpired, issueCredential, requireCsr, revokeCredentials } from './credentials.ts';
 
 /** The same key: live sessions are bound to it. A new key needs a new invite. */
@@ -82,5 +83,6 @@ export async function signOut(ctx: AuthorityContext, caller: Operator): Promise<
     if ((await ctx.store.get('session', live.id))?.value.cnf === spki) opened.push(live.id);
   }
   await endSessions(ctx, opened, { reason: 'operator_gone', by: actor(caller), detail: 'signed out' });
+  await reviewDelegated(ctx);
   return { done: true };
 }

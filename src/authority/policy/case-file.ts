@@ -56,6 +56,7 @@ const contextShape = z.strictObject({
   mfaIsForThis: z.boolean().optional(),
   approvals: z.int().min(0).optional(),
   passkeyApprovals: z.int().min(0).optional(),
+  onBehalfOf: text.optional(),
   ticket: text.optional(),
   inWindow: z.boolean().optional(),
 });

@@ -104,6 +104,7 @@ function cedarContext(context: QuestionContext): Context {
     ...(context.port === undefined ? {} : { port: context.port }),
     // Rounded up, so that "at most 300 seconds old" never takes 300.9; from the future is not known.
     ...(mfaAgeMs === undefined || mfaAgeMs < 0 ? {} : { mfaAgeSeconds: Math.ceil(mfaAgeMs / 1_000) }),
+    ...(context.onBehalfOf === undefined ? {} : { onBehalfOf: context.onBehalfOf }),
     ...(context.ticket === undefined ? {} : { ticket: context.ticket }),
   };
 }

@@ -38,6 +38,7 @@ type Context = {
   host?: String,
   port?: Long,
   mfaAgeSeconds?: Long,
+  onBehalfOf?: String,
   approvals: Long,
   ticket?: String,
   inWindow: Bool

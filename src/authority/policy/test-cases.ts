@@ -119,6 +119,7 @@ function questionOf(one: PolicyCase, now: number): Question {
       ...(context.mfaIsForThis === undefined ? {} : { mfaIsForThis: context.mfaIsForThis }),
       ...(context.approvals === undefined ? {} : { approvals: context.approvals }),
       ...(context.passkeyApprovals === undefined ? {} : { passkeyApprovals: context.passkeyApprovals }),
+      ...(context.onBehalfOf === undefined ? {} : { onBehalfOf: context.onBehalfOf }),
       ...(context.ticket === undefined ? {} : { ticket: context.ticket }),
       ...(context.inWindow === undefined ? {} : { inWindow: context.inWindow }),
     },

@@ -38,11 +38,25 @@ export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string):
     if (!covers(request.value, wish, { cnf, now: ctx.clock.now() })) continue;
     if (request.value.breakGlass !== undefined) return { request, counted: byBreakGlass };
     const valid = await validApprovers(ctx, request.value);
-    const counting = request.value.approvals.filter(({ by }) => valid.has(by));
-    if (valid.size < request.value.needed || !isEnoughFor(check, counting, wish.identity.id)) continue;
-    return { request, counted: { approvals: valid.size, passkeyApprovals: personsByPasskey(counting).size } };
+    const counting = notBehalf(
+      request.value.approvals,
+      valid,
+      wish.behalf?.map(({ id }) => id),
+    );
+    const persons = new Set(counting.map(({ by }) => by)).size;
+    if (persons < request.value.needed || !isEnoughFor(check, counting, wish.identity.id)) continue;
+    return { request, counted: { approvals: persons, passkeyApprovals: personsByPasskey(counting).size } };
   }
   return undefined;
+}
+
+/** For whom somebody acts would approve himself. */
+function notBehalf(
+  approvals: AccessRequest['approvals'],
+  valid: ReadonlySet<string>,
+  behalf: readonly string[] = [],
+): AccessRequest['approvals'] {
+  return approvals.filter(({ by }) => valid.has(by) && !behalf.includes(by));
 }
 
 function covers(
@@ -87,6 +101,9 @@ export async function approvalsOf(
   if (isItsOwn && request.breakGlass !== undefined) return byBreakGlass;
   if (!isItsOwn) return { approvals: 0, passkeyApprovals: 0 };
   const valid = await validApprovers(ctx, request);
-  const counting = request.approvals.filter(({ by }) => valid.has(by));
-  return { approvals: valid.size, passkeyApprovals: personsByPasskey(counting).size };
+  const counting = notBehalf(request.approvals, valid, session.behalf?.chain);
+  return {
+    approvals: new Set(counting.map(({ by }) => by)).size,
+    passkeyApprovals: personsByPasskey(counting).size,
+  };
 }

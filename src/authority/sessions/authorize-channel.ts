@@ -21,6 +21,7 @@ import type { LiveLink } from '../gates/gate-book.ts';
 import { approvalsOf, evidenceOf } from '../requests/grants.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
+import { chainOf } from './review-sessions.ts';
 import { decideWish, lockOn, type Destination } from './session-facts.ts';
 import { checkOpen, readSignedOpen, type OpenFault } from './signed-open.ts';
 
@@ -149,7 +150,16 @@ async function decide(
 ): Promise<Extract<Decision, { outcome: 'allow' }>> {
   const { session, identity, destination, params } = facts;
   const now = ctx.clock.now();
-  const lock = lockOn(ctx, identity, destination);
+  const chain = await chainOf(ctx, session);
+  if (chain === 'ended') {
+    throw await refuse(ctx, {
+      code: 'denied',
+      message: 'the delegation that the session was opened under does not hold any more',
+      gate: session.gate,
+      of: session,
+    });
+  }
+  const lock = lockOn(ctx, identity, destination, chain);
   if (lock !== undefined) {
     throw await refuse(ctx, {
       code: 'locked',
@@ -183,6 +193,7 @@ async function decide(
     sourceIp,
     ...(ticket === undefined ? {} : { ticket }),
     ...(session.mfa === undefined ? {} : { mfa: session.mfa }),
+    ...(chain === undefined ? {} : { behalf: chain }),
     ...approvals,
     ...destination,
   };

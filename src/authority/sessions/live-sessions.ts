@@ -12,6 +12,7 @@ export interface LiveSession {
   readonly id: SessionId;
   readonly identity: IdentityId;
   readonly owner?: IdentityId;
+  readonly behalf?: readonly IdentityId[];
   readonly device: DeviceId;
   readonly service?: ServiceId;
   readonly link: LinkId;
@@ -65,6 +66,7 @@ export class LiveSessions {
       id: session.id,
       identity: session.identity,
       ...(owner === undefined ? {} : { owner }),
+      ...(session.behalf === undefined ? {} : { behalf: session.behalf.chain }),
       device: session.device,
       ...(session.service === undefined ? {} : { service: session.service }),
       link: session.link,
@@ -154,6 +156,7 @@ export function subjectOf(session: LiveSession): LockSubject {
   return {
     identity: session.identity,
     owner: session.owner,
+    behalf: session.behalf,
     device: session.device,
     service: session.service,
     session: session.id,

@@ -19,9 +19,9 @@ import type { Grant } from '../requests/grants.ts';
 import { StoreConflict, type Change } from '../store/store.ts';
 import { endSession } from './end-session.ts';
 import { paramsForLog } from './params-for-log.ts';
-import { lockOn, type Destination } from './session-facts.ts';
+import { lockOn } from './session-facts.ts';
 import { viewSession } from './session-view.ts';
-import { reviewTicket } from './review-sessions.ts';
+import { reviewDelegated, reviewTicket } from './review-sessions.ts';
 import { decideOn, refuseWish, type Allow, type Granted, type Wanted } from './wish.ts';
 
 type Body = z.infer<typeof openSessionBody>;
@@ -62,7 +62,7 @@ async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<
     leavePlace();
   }
   link.sessions.add(session.id);
-  await endIfOvertaken(ctx, session, wanted, destination);
+  await endIfOvertaken(ctx, session, granted);
   // It may have been closed while the commit was under way.
   const { ticket } = session;
   if (ticket !== undefined && ctx.tickets.faultOf(ticket, destination) !== undefined)
@@ -107,7 +107,8 @@ interface NewSession extends Granted {
 }
 
 function newSession(ctx: AuthorityContext, facts: NewSession): Session {
-  const { wanted, destination, allow, grant, mfa, windowEndsAt, ticket, ticketEndsAt, link, forMs } = facts;
+  const { wanted, destination, allow, grant, mfa, acting, windowEndsAt, ticket, ticketEndsAt, link, forMs } =
+    facts;
   const now = ctx.clock.now();
   const { obligations } = allow;
   const { device, service } = destination;
@@ -153,8 +154,12 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
       wanted.identity.expiresAt ?? Number.POSITIVE_INFINITY,
       windowEndsAt ?? Number.POSITIVE_INFINITY,
       ticketEndsAt ?? Number.POSITIVE_INFINITY,
+      acting?.delegation.expiresAt ?? Number.POSITIVE_INFINITY,
     ),
     ...(mfa === undefined ? {} : { mfa }),
+    ...(acting === undefined
+      ? {}
+      : { behalf: { delegation: acting.delegation.id, chain: acting.delegation.chain } }),
     ...(ticket === undefined ? {} : { ticket }),
     ...(ticketEndsAt === undefined ? {} : { ticketEndsAt }),
     ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
@@ -177,10 +182,10 @@ function useStepUp(ctx: AuthorityContext, { wanted, mfa }: Granted): void {
 async function endIfOvertaken(
   ctx: AuthorityContext,
   session: Session,
-  wanted: Wanted,
-  destination: Destination,
+  { wanted, destination, acting }: Granted,
 ): Promise<void> {
-  const lock = lockOn(ctx, wanted.identity, destination);
+  const lock = lockOn(ctx, wanted.identity, destination, acting?.principals);
+  if (acting !== undefined) await reviewDelegated(ctx);
   const device = (await ctx.store.get('device', session.device))?.value;
   const isKnown = device !== undefined && (await ctx.store.get('identity', session.identity)) !== undefined;
   const isLinked = ctx.gates.link(session.link) !== undefined;
@@ -253,6 +258,9 @@ function issued(session: Session, wanted: Wanted): EventDraft {
       certificate: wanted.caller.serial,
       mustEndAt: new Date(session.mustEndAt).toISOString(),
       ...(session.user === undefined ? {} : { user: session.user }),
+      ...(session.behalf === undefined
+        ? {}
+        : { delegation: session.behalf.delegation, behalf: [...session.behalf.chain] }),
       ...(session.mfa === undefined ? {} : { mfa: { ...session.mfa } }),
       ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
       ...paramsForLog(session.params),

@@ -4,7 +4,9 @@
 import type { AuthorityContext } from '../context.ts';
 import type { EndReason } from '../../core/end-reason.ts';
 import type { SessionId } from '../../core/ids.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Session } from '../../core/session-record.ts';
+import { liveChain } from '../delegations/live-chain.ts';
 import { countedAs } from '../requests/approvals.ts';
 import { approvalsOf } from '../requests/grants.ts';
 import { endSessions } from './end-session.ts';
@@ -31,6 +33,14 @@ export async function reviewTicket(ctx: AuthorityContext, ticket: string): Promi
   );
 }
 
+/** A delegation ended, or a sign-in that some were made with: what was opened under any is looked at. */
+export async function reviewDelegated(ctx: AuthorityContext): Promise<void> {
+  await review(
+    ctx,
+    ctx.sessions.all().filter(({ behalf }) => behalf !== undefined),
+  );
+}
+
 async function review(ctx: AuthorityContext, sessions: readonly LiveSession[]): Promise<void> {
   const lost = new Map<EndReason, SessionId[]>();
   for (const live of sessions) {
@@ -48,8 +58,11 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
   const service = live.service === undefined ? undefined : await ctx.store.get('service', live.service);
   const isGone = live.service !== undefined && service === undefined;
   if (session === undefined || identity === undefined || device === undefined || isGone) return 'policy';
+  const chain = await chainOf(ctx, session);
+  if (chain === 'ended') return 'operator_gone';
   const wish: Wish = {
     identity: identity.value,
+    ...(chain === undefined ? {} : { behalf: chain }),
     device: device.value,
     ...(service === undefined ? {} : { service: service.value }),
     params: paramsOf(session),
@@ -66,6 +79,17 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
     request !== undefined &&
     decideWish(ctx, { ...wish, ...countedAs(request.value.needed) }).outcome === 'allow';
   return isHeldByApprovals ? 'approver' : 'policy';
+}
+
+/** For whom a session acts, while that holds. */
+export async function chainOf(
+  ctx: AuthorityContext,
+  { behalf }: Session,
+): Promise<readonly Identity[] | 'ended' | undefined> {
+  if (behalf === undefined) return undefined;
+  const delegation = await ctx.store.get('delegation', behalf.delegation);
+  const answer = delegation === undefined ? undefined : await liveChain(ctx, delegation.value);
+  return answer?.ok === true ? answer.principals : 'ended';
 }
 
 function paramsOf({ user, params }: Session): Session['params'] {

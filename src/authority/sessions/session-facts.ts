@@ -26,6 +26,8 @@ export interface Wish extends Destination {
   readonly passkeyApprovals?: number;
   /** The passkey's yes of who wishes; a session's is the one that it was opened with. */
   readonly mfa?: MfaFacts;
+  /** For whom he acts: each of them has to be allowed it, too. */
+  readonly behalf?: readonly Identity[];
   /** Offline keys stand in for every permit; what forbids, forbids. */
   readonly breakGlass?: true;
   /** As if it were so; default: as it is. */
@@ -54,10 +56,11 @@ interface Moment {
   readonly ticket: string | undefined;
 }
 
-/** One question a path for files, else one. */
+/** One question a path for files, else one; for each of those who wish it. */
 export function questionsOf(wish: Wish, { now, inWindow, ticket }: Moment): readonly Question[] {
   const { params } = wish;
   const user = userOf(params);
+  const [person] = wish.behalf ?? [];
   const common: Question = {
     principal: wish.identity,
     action: actionOf(params),
@@ -72,12 +75,16 @@ export function questionsOf(wish: Wish, { now, inWindow, ticket }: Moment): read
       ...(wish.approvals === undefined ? {} : { approvals: wish.approvals }),
       ...(wish.passkeyApprovals === undefined ? {} : { passkeyApprovals: wish.passkeyApprovals }),
       ...(wish.mfa === undefined ? {} : { mfaAgeMs: wish.mfa.ageMs, mfaIsForThis: wish.mfa.isForThis }),
+      ...(person === undefined ? {} : { onBehalfOf: person.name }),
       ...(params.kind === 'exec' ? { argv: params.argv } : {}),
       ...(params.kind === 'tcp' ? { host: params.host, port: params.port } : {}),
     },
   };
-  if (params.kind !== 'files') return [common];
-  return params.roots.map((path) => ({ ...common, context: { ...common.context, path } }));
+  const each = [common, ...(wish.behalf ?? []).map((principal) => ({ ...common, principal }))];
+  if (params.kind !== 'files') return each;
+  return each.flatMap((question) =>
+    params.roots.map((path) => ({ ...question, context: { ...question.context, path } })),
+  );
 }
 
 /** Yes only when every question gets one; then the strictest of all obligations. */
@@ -145,10 +152,12 @@ export function lockOn(
   ctx: AuthorityContext,
   identity: Identity,
   { device, service }: Destination,
+  behalf: readonly Identity[] = [],
 ): Lock | undefined {
   return ctx.locks.find({
     identity: identity.id,
     owner: identity.owner,
+    behalf: behalf.map(({ id }) => id),
     device: device.id,
     service: service?.id,
   });

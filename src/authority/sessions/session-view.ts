@@ -3,11 +3,14 @@
 import type { SessionView } from '../../api/sessions.ts';
 import { isLive } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
+import { identityName } from '../admin/names.ts';
 import type { AuthorityContext } from '../context.ts';
 
 export async function viewSession(ctx: AuthorityContext, session: Session): Promise<SessionView> {
   const identity = await ctx.store.get('identity', session.identity);
   const device = await ctx.store.get('device', session.device);
+  const behalf = [];
+  for (const id of session.behalf?.chain ?? []) behalf.push({ id, name: await identityName(ctx, id) });
   return {
     id: session.id,
     identity: { id: session.identity, name: identity?.value.name ?? 'removed' },
@@ -20,6 +23,7 @@ export async function viewSession(ctx: AuthorityContext, session: Session): Prom
     policies: [...session.policies],
     ...(session.user === undefined ? {} : { user: session.user }),
     ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
+    ...(behalf.length === 0 ? {} : { behalf }),
     createdAt: iso(session.createdAt),
     ...(session.activeAt === undefined ? {} : { activeAt: iso(session.activeAt) }),
     mustEndAt: iso(session.mustEndAt),

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { openSessionBody } from '../../api/sessions.ts';
 import { parseParams, userOf, type ChannelParams } from '../../core/channel.ts';
 import { actionOf, type Decision } from '../../core/decision.ts';
+import { isCovered, type Delegation } from '../../core/delegation.ts';
 import { describeHold, type Device } from '../../core/device.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
@@ -15,6 +16,8 @@ import { parseTarget, type Target } from '../../core/target.ts';
 import { ticketFaultWords } from '../../core/ticket.ts';
 import { deviceCheckOf, neededBy } from '../approvers/device-check.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import { requireDelegation } from '../delegations/delegate.ts';
+import { liveChain } from '../delegations/live-chain.ts';
 import { findGrant, type Grant } from '../requests/grants.ts';
 import { countedAs, fewestApprovals } from '../requests/approvals.ts';
 import { mfaFacts } from './mfa-facts.ts';
@@ -42,6 +45,14 @@ export interface Wanted {
   readonly params: ChannelParams;
   readonly ticket: string | undefined;
   readonly stepUp: string | undefined;
+  readonly delegation: string | undefined;
+}
+
+/** Under a delegation that holds: for whom. */
+export interface Acting {
+  readonly delegation: Delegation;
+  /** The person first. */
+  readonly principals: readonly Identity[];
 }
 
 /** A wish that policy grants at this moment. */
@@ -55,13 +66,14 @@ export interface Granted {
   readonly windowEndsAt?: number;
   /** The passkey's yes that it was decided with. */
   readonly mfa?: MfaFacts;
+  readonly acting?: Acting;
   /** The ticket that was named for it, by the caller or in the grant. */
   readonly ticket?: string;
   /** Unix ms: it is allowed for that ticket, whose change window ends then. */
   readonly ticketEndsAt?: number;
 }
 
-type Body = Pick<z.infer<typeof openSessionBody>, 'target' | 'params' | 'ticket' | 'stepUp'>;
+type Body = Pick<z.infer<typeof openSessionBody>, 'target' | 'params' | 'ticket' | 'stepUp' | 'delegation'>;
 export type WishBody = Pick<Body, 'target' | 'params'>;
 
 /** Throws SallyportError; a refusal is on the log first. `mfa`: as if that were so. */
@@ -72,9 +84,10 @@ export async function decideOn(
   more: { readonly mfa?: MfaFacts } = {},
 ): Promise<Granted> {
   const asked = readWish(caller, body);
-  const destination = await findTarget(ctx, asked);
+  const acting = await actingFor(ctx, asked);
+  const destination = await findTarget(ctx, asked, acting?.principals ?? []);
   const wanted = aimed(asked, destination);
-  return { wanted, destination, ...(await decide(ctx, wanted, destination, more.mfa)) };
+  return { wanted, destination, ...(await decide(ctx, { wanted, destination, acting, assumed: more.mfa })) };
 }
 
 /** Throws SallyportError where it cannot be understood. */
@@ -99,9 +112,37 @@ export function readWish(caller: Caller, body: Body): Wanted {
   if (typeof params === 'string') {
     throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
   }
-  const { ticket, stepUp } = body;
+  const { ticket, stepUp, delegation } = body;
   if (ticket !== undefined) requireTicketId(ticket);
-  return { caller, identity: caller.identity, target: body.target, parsed: target, params, ticket, stepUp };
+  return {
+    caller,
+    identity: caller.identity,
+    target: body.target,
+    parsed: target,
+    params,
+    ticket,
+    stepUp,
+    delegation,
+  };
+}
+
+/** Negative test I15: only by who was let act, for what was delegated, while everybody in the chain is somebody. */
+async function actingFor(ctx: AuthorityContext, wanted: Wanted): Promise<Acting | undefined> {
+  const { delegation: typed, caller, identity, params } = wanted;
+  if (typed === undefined) return undefined;
+  const delegation = await requireDelegation(ctx, { ...caller, identity }, typed);
+  const refused = async (message: string): Promise<never> =>
+    await refuseWish(ctx, wanted, {
+      code: 'denied',
+      message,
+      next: 'the person whom it is for delegates it: sallyport delegate …',
+    });
+  if (delegation.actor !== identity.id) return await refused('the delegation lets somebody else act');
+  const answer = await liveChain(ctx, delegation);
+  if (!answer.ok) return await refused(`the delegation does not hold: ${answer.why}`);
+  if (!isCovered(delegation, wanted.target, actionOf(params)))
+    return await refused(`the delegation is not for ${actionOf(params)} on "${printable(wanted.target)}"`);
+  return { delegation, principals: answer.principals };
 }
 
 function aimed(wanted: Wanted, { service }: Destination): Wanted {
@@ -110,9 +151,13 @@ function aimed(wanted: Wanted, { service }: Destination): Wanted {
     : { ...wanted, params: { kind: 'tcp', host: service.host, port: service.port } };
 }
 
-async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destination> {
+async function findTarget(
+  ctx: AuthorityContext,
+  wanted: Wanted,
+  behalf: readonly Identity[],
+): Promise<Destination> {
   const { device, destination } = await findDestination(ctx, wanted.parsed);
-  if (destination !== undefined && (await mayKnow(ctx, wanted, destination))) return destination;
+  if (destination !== undefined && (await mayKnow(ctx, wanted, destination, behalf))) return destination;
   return await refuseWish(ctx, wanted, {
     ...noSuchTarget(wanted.target),
     ...(device === undefined ? {} : { device }),
@@ -120,19 +165,29 @@ async function findTarget(ctx: AuthorityContext, wanted: Wanted): Promise<Destin
 }
 
 /** Whom policy lets know of it, and who comes with a grant of offline keys for it. */
-async function mayKnow(ctx: AuthorityContext, wanted: Wanted, destination: Destination): Promise<boolean> {
+async function mayKnow(
+  ctx: AuthorityContext,
+  wanted: Wanted,
+  destination: Destination,
+  behalf: readonly Identity[],
+): Promise<boolean> {
   const { identity, params, caller } = wanted;
-  if (canDiscover(ctx, identity, destination)) return true;
+  if ([identity, ...behalf].every((one) => canDiscover(ctx, one, destination))) return true;
   if (identity.tenant !== destination.device.tenant) return false;
   const grant = await findGrant(ctx, { identity, params, ...destination }, caller.spki);
   return grant?.counted.breakGlass === true;
 }
 
+interface Deciding {
+  readonly wanted: Wanted;
+  readonly destination: Destination;
+  readonly acting: Acting | undefined;
+  readonly assumed: MfaFacts | undefined;
+}
+
 async function decide(
   ctx: AuthorityContext,
-  wanted: Wanted,
-  destination: Destination,
-  assumed: MfaFacts | undefined,
+  { wanted, destination, acting, assumed }: Deciding,
 ): Promise<Omit<Granted, 'wanted' | 'destination'>> {
   const { device, service } = destination;
   if (service !== undefined && !isReviewed(service, ctx.clock.now())) {
@@ -143,7 +198,7 @@ async function decide(
       device,
     });
   }
-  const lock = lockOn(ctx, wanted.identity, destination);
+  const lock = lockOn(ctx, wanted.identity, destination, acting?.principals);
   if (lock !== undefined) {
     return await refuseWish(ctx, wanted, {
       code: 'locked',
@@ -167,6 +222,7 @@ async function decide(
     params,
     sourceIp: caller.sourceIp,
     ...(mfa === undefined ? {} : { mfa }),
+    ...(acting === undefined ? {} : { behalf: acting.principals }),
     ...(wanted.ticket === undefined ? {} : { ticket: wanted.ticket }),
     ...destination,
   };
@@ -192,6 +248,7 @@ async function decide(
         allow: decision,
         ...(grant === undefined ? {} : { grant }),
         ...(mfa === undefined ? {} : { mfa }),
+        ...(acting === undefined ? {} : { acting }),
         ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
         ...(granted.ticket === undefined ? {} : { ticket: granted.ticket }),
         ...(ticketEndsAt === undefined ? {} : { ticketEndsAt }),

@@ -68,6 +68,12 @@ const breakGlass: Migration = {
   },
 };
 
+const delegations: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'delegation', { integer: ['live'], text: ['identity'] });
+  },
+};
+
 const approverSets: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await recordTable(db, 'approverset', {});
@@ -84,6 +90,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007_tickets': tickets,
   '0008_approver_sets': approverSets,
   '0009_break_glass': breakGlass,
+  '0010_delegations': delegations,
 };
 
 export interface Steps {

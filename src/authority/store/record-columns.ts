@@ -61,6 +61,11 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   ticket: noColumns,
   approverset: noColumns,
+  delegation: {
+    // Of who passed it on last: he is the one whose delegations are counted.
+    columns: ({ chain, endedAt }) => ({ live: endedAt === undefined ? 1 : 0, identity: chain.at(-1) ?? '' }),
+    unique: [],
+  },
   breakglass: {
     columns: ({ identity, reviewedAt, lock }) => ({
       live: reviewedAt === undefined && lock === undefined ? 1 : 0,

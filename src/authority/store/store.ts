@@ -4,6 +4,7 @@
 
 import type { AuditEvent, EventDraft } from '../../core/event.ts';
 import type { ApproverSetRecord } from '../../core/approver-set.ts';
+import type { Delegation } from '../../core/delegation.ts';
 import type { BreakGlass } from '../../core/break-glass.ts';
 import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
@@ -59,6 +60,7 @@ export interface Records {
   readonly ticket: Ticket;
   readonly approverset: ApproverSetRecord;
   readonly breakglass: BreakGlass;
+  readonly delegation: Delegation;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -109,6 +111,8 @@ export interface Filters {
   readonly signin: { readonly identity?: string };
   readonly ticket: { readonly all?: true };
   readonly approverset: { readonly all?: true };
+  /** live: nobody ended it; identity: who made it or passed it on. */
+  readonly delegation: { readonly live?: boolean; readonly identity?: string };
   /** live: somebody has to review it, and there is time; unreviewed: also when that is over. */
   readonly breakglass: {
     readonly live?: boolean;

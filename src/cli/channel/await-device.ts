@@ -10,7 +10,7 @@ import { printable } from '../../core/printable.ts';
 import { call } from '../api.ts';
 import { localTime } from '../moment.ts';
 import type { SignIn } from '../profile.ts';
-import type { OperatorSession, SessionRequest } from './open-session.ts';
+import { actingUnder, type OperatorSession, type SessionRequest } from './open-session.ts';
 
 /** Between two tries at a broker that does not answer, and after a link that was lost at once. */
 const againMs = 2_000;
@@ -48,7 +48,7 @@ async function untilBack(me: SignIn, request: SessionRequest, until: number): Pr
   const waitMs = Math.max(1, Math.min(until - Date.now(), limits.deviceWaitMaxMs));
   const { target, ticket } = request;
   const params = { ...paramsToJson(request.params) };
-  const body = { target, params, waitMs, ...(ticket === undefined ? {} : { ticket }) };
+  const body = { target, params, waitMs, ...(ticket === undefined ? {} : { ticket }), ...actingUnder() };
   const patience = { timeoutMs: waitMs + limits.apiRequestTimeoutMs };
   try {
     await call(me, 'POST /v1/sessions/wait', { body }, patience);

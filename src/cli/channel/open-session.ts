@@ -86,6 +86,7 @@ async function openOnce(me: SignIn, request: SessionRequest, stepUp?: string): P
         ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
         ...(request.ticket === undefined ? {} : { ticket: request.ticket }),
         ...(stepUp === undefined ? {} : { stepUp }),
+        ...actingUnder(),
       },
     });
     request.onOpened?.(opened);
@@ -104,6 +105,12 @@ async function openOnce(me: SignIn, request: SessionRequest, stepUp?: string): P
     gate.destroy();
     throw error;
   }
+}
+
+/** SALLYPORT_DELEGATION: the delegation that this command acts under (docs/identity.md). */
+export function actingUnder(): { readonly delegation?: string } {
+  const delegation = process.env['SALLYPORT_DELEGATION'];
+  return delegation === undefined || delegation === '' ? {} : { delegation };
 }
 
 /** As policy knows it. Throws `invalid`. */

@@ -24,6 +24,7 @@ export function printSession(session: SessionView, now: number): void {
   printFields([
     ['session', session.id],
     ['who', `${session.identity.name} (${session.identity.id})`],
+    ['acting for', session.behalf?.map(({ name }) => name).join(', then ')],
     ['target', `${session.target} (${session.device.id})`],
     ['kind', session.kind],
     ['user on the device', session.user],
