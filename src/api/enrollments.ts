@@ -126,7 +126,7 @@ export const whoami = z.object({
   certificate: z.object({ serial: z.string(), notAfter: time }),
   sessions: z.array(named),
   /** What everybody is to know: in words. */
-  alarms: z.array(z.string()),
+  alarms: z.array(z.string()).optional(),
   /** Thumbprints of the keys that he approves with on devices. */
   approverKeys: z.array(z.string()).optional(),
 });

@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import { accessRoutes } from './access-routes.ts';
 import { approverRoutes } from './approver-routes.ts';
 import { breakGlassRoutes } from './break-glass.ts';
+import { changeRoutes } from './changes.ts';
 import { delegationRoutes } from './delegations.ts';
 import * as audit from './audit.ts';
 import * as enrollments from './enrollments.ts';
@@ -22,6 +23,7 @@ export const routes = {
   ...accessRoutes,
   ...approverRoutes,
   ...breakGlassRoutes,
+  ...changeRoutes,
   ...delegationRoutes,
   ...passkeyRoutes,
 

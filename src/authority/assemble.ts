@@ -104,6 +104,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       address: config.address,
       also: config.also,
       stateEpoch: await readStateEpoch(store),
+      fourEyes: config.fourEyes,
       ...(config.console === undefined
         ? {}
         : { console: { host: config.console.host, origin: consoleOrigin(config.console) } }),

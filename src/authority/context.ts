@@ -50,6 +50,8 @@ export interface BrokerFacts {
   /** host:port of where it may be found too. */
   readonly also: readonly string[];
   readonly stateEpoch: number;
+  /** From the second administrator on, changes of who may do what wait for another one. */
+  readonly fourEyes: boolean;
   /** Absent: browsers find nothing here. */
   readonly console?: ConsoleFacts;
 }

@@ -3,10 +3,11 @@
 
 import { administration } from './catalogue/administration.ts';
 import { daily } from './catalogue/daily.ts';
+import { deciding } from './catalogue/deciding.ts';
 import { running } from './catalogue/running.ts';
 import type { CommandSpec } from './catalogue/spec.ts';
 
-const everyCommand: readonly CommandSpec[] = [...running, ...daily, ...administration];
+const everyCommand: readonly CommandSpec[] = [...running, ...daily, ...deciding, ...administration];
 
 /** The commands that people use. */
 export const commands: readonly CommandSpec[] = everyCommand.filter((spec) => spec.isHidden !== true);

@@ -16,6 +16,7 @@ test('a name alone is a whole configuration', () => {
     trustDomain: 'gate.example.com',
     env: 'prod',
     console: { host: 'gate.example.com', port: 7443 },
+    fourEyes: true,
     drainMs: 10_000,
   });
 });
@@ -33,6 +34,7 @@ test('each value of a wrong form is refused by its key', () => {
     ['also', 'a:1,b:2,c:3,d:4,e:5,f:6,g:7,h:8,i:9'],
     ['env', 'a b'],
     ['drain', 'soon'],
+    ['fourEyes', 'no'],
     ['trustDomain', 'a:b'],
     ['console', '192.0.2.1'],
     ['console', 'Gate.example.com'],

@@ -18,6 +18,8 @@ export interface BrokerConfig {
   readonly env: string;
   /** Absent: there is no console, and passkeys do not work. */
   readonly console?: ConsoleConfig;
+  /** False: one administrator alone changes policies, lifts locks and makes approvers. */
+  readonly fourEyes: boolean;
   /** How long a stopping broker lets live sessions finish, before it ends them. */
   readonly drainMs: number;
 }
@@ -50,6 +52,7 @@ const keys = [
   'trustDomain',
   'env',
   'drain',
+  'fourEyes',
   'console',
   'consoleCertificate',
   'consoleKey',
@@ -85,6 +88,8 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
   if (drainMs === undefined) return '"drain" must be a duration, like 10s';
   const console = consoleOf(text, address);
   if (typeof console === 'string') return console;
+  const { fourEyes = 'on' } = text;
+  if (fourEyes !== 'on' && fourEyes !== 'off') return '"fourEyes" must be on or off';
   return {
     name: text.name,
     listen,
@@ -93,6 +98,7 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
     trustDomain,
     env,
     ...(console === undefined ? {} : { console }),
+    fourEyes: fourEyes === 'on',
     drainMs,
   };
 }

@@ -47,6 +47,8 @@ export const errorCodes = {
   still_away: { status: 503, exit: 75 },
   /** Somebody changed the same record first, or the name is taken. */
   conflict: { status: 409, exit: 1 },
+  /** Done as soon as a second administrator agrees. */
+  second_needed: { status: 409, exit: 75 },
   /** A token: unknown, used or expired, deliberately one code. */
   token_refused: { status: 403, exit: 77 },
   /** The connection was for another name. */

@@ -14,6 +14,7 @@ export type CredentialId = string & { readonly __id: 'crd' };
 export type WindowId = string & { readonly __id: 'win' };
 export type RequestId = string & { readonly __id: 'req' };
 export type DelegationId = string & { readonly __id: 'dlg' };
+export type ChangeId = string & { readonly __id: 'chg' };
 export type EventId = string & { readonly __id: 'evt' };
 
 interface IdTypes {
@@ -29,6 +30,7 @@ interface IdTypes {
   readonly req: RequestId;
   readonly win: WindowId;
   readonly dlg: DelegationId;
+  readonly chg: ChangeId;
   readonly evt: EventId;
 }
 export type IdPrefix = keyof IdTypes;

@@ -278,6 +278,9 @@ export const limits = {
   requestsPerIdentityMax: 50,
   /** That one policy may ask for. */
   approversMax: 3,
+  /** Changes that wait for a second administrator. */
+  changesPerIdentityMax: 20,
+  changeLifeMs: 24 * 60 * 60_000,
   /** Delegations: hops from the person on, how long, how many, on how many targets. */
   delegationDepthMax: 3,
   delegationLongestMs: 12 * 60 * 60_000,

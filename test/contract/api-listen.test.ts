@@ -66,6 +66,7 @@ before(async () => {
       address: 'gate.example.com:7443',
       also: [],
       stateEpoch: 1,
+      fourEyes: false,
     },
   };
   api = await buildApi(ctx);

@@ -64,7 +64,9 @@ test('I11 an auditor sees what an administrator sees, and changes nothing', asyn
     const reply = await world.call(auditor, request(route), { sourceIp: `203.0.113.${(tried += 1)}` });
     const isRefused = reply.status === 403 && reply.body['code'] === 'forbidden';
     assert.equal(isRefused, route.role === 'administrator', name);
-    if (route.method !== 'GET' && name !== 'testPolicy') assert.equal(route.role, 'administrator', name);
+    // A review says what came of looking into it, and changes nobody's right.
+    const isWord = name === 'testPolicy' || name === 'reviewBreakGlass';
+    if (route.method !== 'GET' && !isWord) assert.equal(route.role, 'administrator', name);
   }
   assert.ok(tried > 25);
   const { body } = await world.call<{ items: readonly { name: string }[] }>(auditor, 'GET /v1/devices');

@@ -84,6 +84,7 @@ export async function makeWorld(
       address: 'gate.example.com:7443',
       also: [],
       stateEpoch: 1,
+      fourEyes: false,
       console: { host: 'gate.example.com', origin: 'https://gate.example.com:7443' },
     },
   };

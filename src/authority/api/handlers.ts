@@ -6,8 +6,6 @@ import * as facts from '../admin/broker-facts.ts';
 import { acceptDevice } from '../admin/accept-device.ts';
 import { addLock } from '../admin/add-lock.ts';
 import { addService } from '../admin/add-service.ts';
-import { applyPolicy } from '../admin/apply-policy.ts';
-import { grantRole, revokeRole } from '../admin/change-role.ts';
 import { checkPolicy } from '../admin/check-policy.ts';
 import { couldDo } from '../admin/could-do.ts';
 import { listEnrollments, revokeEnrollment } from '../admin/enrollments.ts';
@@ -24,8 +22,6 @@ import { listServices } from '../admin/list-services.ts';
 import { listSessions } from '../admin/list-sessions.ts';
 import { listLeaves, logHead } from '../admin/read-log.ts';
 import { removeDevice } from '../admin/remove-device.ts';
-import { removeIdentity } from '../admin/remove-identity.ts';
-import { removeLock } from '../admin/remove-lock.ts';
 import { removeService } from '../admin/remove-service.ts';
 import { showDevice } from '../admin/show-device.ts';
 import { showPolicy } from '../admin/show-policy.ts';
@@ -37,12 +33,14 @@ import { whoCan } from '../admin/who-can.ts';
 import { addApproverKey, removeApproverKey } from '../approvers/keys.ts';
 import { listApproverSets, makeApproverSet, showApproverSet, signApproverSet } from '../approvers/sets.ts';
 import { tellDevice } from '../approvers/tell-device.ts';
+import { approveChange, denyChange, listChanges, showChange } from '../changes/decide.ts';
+import { changePolicy, changeRole, invite, liftLock, offboard } from '../changes/guarded.ts';
 import { delegate, endDelegation, listDelegations } from '../delegations/delegate.ts';
 import { setKeys, showKeys } from '../break-glass/keys.ts';
 import { openBreakGlass } from '../break-glass/open.ts';
 import { listBreakGlass, reviewBreakGlass } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
-import { inviteDevice, invitePerson } from '../enroll/invite.ts';
+import { inviteDevice } from '../enroll/invite.ts';
 import type { RecoverDoor } from '../enroll/recover-device.ts';
 import type { RedeemDoor } from '../enroll/redeem.ts';
 import { renewDevice } from '../enroll/renew-device.ts';
@@ -143,6 +141,12 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     removeApproverKey: async ({ caller, params }) => await removeApproverKey(ctx, caller, params.id),
     deviceApprovers: async ({ caller, body }) => await tellDevice(ctx, caller, body),
 
+    listChanges: async ({ caller, query }) => await listChanges(ctx, caller, query),
+    showChange: async ({ caller, params }) => await showChange(ctx, caller, params.id),
+    approveChange: async ({ caller, params }) => await approveChange(ctx, caller, params.id),
+    denyChange: async ({ caller, params, body }) =>
+      await denyChange(ctx, caller, { id: params.id, reason: body.reason }),
+
     delegate: async ({ caller, body }) => await delegate(ctx, caller, body),
     listDelegations: async ({ caller, query }) => await listDelegations(ctx, caller, query),
     endDelegation: async ({ caller, params }) => await endDelegation(ctx, caller, params.id),
@@ -190,22 +194,23 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     listIdentities: async ({ query }) => await listIdentities(ctx, query),
     showIdentity: async ({ params }) => await viewIdentity(ctx, await requireIdentity(ctx, params.id)),
     removeIdentity: async ({ caller, params, query }) =>
-      await removeIdentity(ctx, caller, params.id, {
+      await offboard(ctx, caller, {
+        identity: params.id,
         newOwner: query.newOwner,
         lockOwned: query.lockOwned === 'true',
       }),
-    invitePerson: async ({ caller, body }) => await invitePerson(ctx, caller, body),
-    grantRole: async ({ caller, body }) => await grantRole(ctx, caller, body),
-    revokeRole: async ({ caller, body }) => await revokeRole(ctx, caller, body),
+    invitePerson: async ({ caller, body }) => await invite(ctx, caller, body),
+    grantRole: async ({ caller, body }) => await changeRole(ctx, caller, { kind: 'grant', wanted: body }),
+    revokeRole: async ({ caller, body }) => await changeRole(ctx, caller, { kind: 'revoke', wanted: body }),
     kill: async ({ caller, body }) => await killIdentity(ctx, caller, body),
 
     listLocks: async ({ query }) => await listLocks(ctx, query),
     addLock: async ({ caller, body }) => await addLock(ctx, caller, body),
-    removeLock: async ({ caller, params }) => await removeLock(ctx, caller, params.id),
+    removeLock: async ({ caller, params }) => await liftLock(ctx, caller, params.id),
 
     checkPolicy: async ({ body }) => checkPolicy(body.files),
     testPolicy: async ({ caller, body }) => testPolicy(ctx, caller, body),
-    applyPolicy: async ({ caller, body }) => await applyPolicy(ctx, caller, body),
+    applyPolicy: async ({ caller, body }) => await changePolicy(ctx, caller, body),
     listPolicies: async ({ query }) => await listPolicies(ctx, query),
     showPolicy: async ({ params }) => await showPolicy(ctx, params.id),
     explainPolicy: async ({ query }) => await explainPolicy(ctx, query),

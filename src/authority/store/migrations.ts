@@ -74,6 +74,12 @@ const delegations: Migration = {
   },
 };
 
+const changes: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'change', { integer: ['live'], text: ['identity'] });
+  },
+};
+
 const approverSets: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await recordTable(db, 'approverset', {});
@@ -91,6 +97,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008_approver_sets': approverSets,
   '0009_break_glass': breakGlass,
   '0010_delegations': delegations,
+  '0011_changes': changes,
 };
 
 export interface Steps {

@@ -61,6 +61,10 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   ticket: noColumns,
   approverset: noColumns,
+  change: {
+    columns: ({ state, askedBy }) => ({ live: state === 'pending' ? 1 : 0, identity: askedBy }),
+    unique: [],
+  },
   delegation: {
     // Of who passed it on last: he is the one whose delegations are counted.
     columns: ({ chain, endedAt }) => ({ live: endedAt === undefined ? 1 : 0, identity: chain.at(-1) ?? '' }),

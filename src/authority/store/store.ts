@@ -9,6 +9,7 @@ import type { BreakGlass } from '../../core/break-glass.ts';
 import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
+import type { PendingChange } from '../../core/pending-change.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
@@ -61,6 +62,7 @@ export interface Records {
   readonly approverset: ApproverSetRecord;
   readonly breakglass: BreakGlass;
   readonly delegation: Delegation;
+  readonly change: PendingChange;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -111,6 +113,8 @@ export interface Filters {
   readonly signin: { readonly identity?: string };
   readonly ticket: { readonly all?: true };
   readonly approverset: { readonly all?: true };
+  /** live: nobody has decided it; identity: who asked. */
+  readonly change: { readonly live?: boolean; readonly identity?: string };
   /** live: nobody ended it; identity: who made it or passed it on. */
   readonly delegation: { readonly live?: boolean; readonly identity?: string };
   /** live: somebody has to review it, and there is time; unreviewed: also when that is over. */

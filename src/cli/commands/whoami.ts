@@ -22,7 +22,7 @@ export async function run(options: CommonOptions): Promise<number> {
     ['broker', `${who.broker} (${me.broker})`],
     ['id', who.id],
     ['signed in until', localTimeAndDistance(who.certificate.notAfter, now)],
-    ...who.alarms.map((alarm) => ['alarm', printable(alarm)] as const),
+    ...(who.alarms ?? []).map((alarm) => ['alarm', printable(alarm)] as const),
     ['live sessions', who.sessions.map((session) => `${session.id} on ${session.name}`).join(', ') || 'none'],
   ]);
   return 0;

@@ -1,0 +1,99 @@
+// The use-cases that wait for a second administrator (second.ts): what would come to nothing anyway is said at once,
+// and what changes nothing about who may do what is done at once.
+
+import type { z } from 'zod';
+import type { IdentityView, roleBody } from '../../api/nouns.ts';
+import type { Invited, invitePersonBody } from '../../api/enrollments.ts';
+import type { applyBody, RevisionView } from '../../api/policy.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { jsonHash } from '../../wire/signed.ts';
+import { applyPolicy } from '../admin/apply-policy.ts';
+import { grantRole, revokeRole } from '../admin/change-role.ts';
+import { requireIdentity } from '../admin/find.ts';
+import type { Operator } from '../admin/operator.ts';
+import type { Offboarding } from '../admin/owned.ts';
+import { removeIdentity } from '../admin/remove-identity.ts';
+import { removeLock } from '../admin/remove-lock.ts';
+import type { AuthorityContext } from '../context.ts';
+import { invitePerson } from '../enroll/invite.ts';
+import { checkPolicies } from '../policy/check.ts';
+import { throughSecond } from './second.ts';
+
+/** Who decides about others, and who approves. */
+const guardedRoles: ReadonlySet<string> = new Set(['administrator', 'approver']);
+
+export async function changePolicy(
+  ctx: AuthorityContext,
+  caller: Operator,
+  body: z.output<typeof applyBody>,
+): Promise<RevisionView> {
+  const apply = async (): Promise<RevisionView> => await applyPolicy(ctx, caller, body);
+  const current = ctx.policy.revision;
+  const inForce = current?.number ?? 0;
+  const isSame = current?.hash === jsonHash(body.files);
+  const isVoid = (body.expect ?? inForce) !== inForce;
+  if (isSame || isVoid || !checkPolicies(body.files).ok) return await apply();
+  const { files, comment } = body;
+  const named = comment === undefined ? {} : { comment };
+  return await throughSecond(ctx, caller, { kind: 'policy', files, expect: inForce, ...named }, apply);
+}
+
+export async function changeRole(
+  ctx: AuthorityContext,
+  caller: Operator,
+  { kind, wanted }: { readonly kind: 'grant' | 'revoke'; readonly wanted: z.output<typeof roleBody> },
+): Promise<IdentityView> {
+  const apply = async (): Promise<IdentityView> =>
+    await (kind === 'grant' ? grantRole(ctx, caller, wanted) : revokeRole(ctx, caller, wanted));
+  if (!guardedRoles.has(wanted.role)) return await apply();
+  const { id, roles } = await requireIdentity(ctx, wanted.identity);
+  if (roles.includes(wanted.role) === (kind === 'grant')) return await apply();
+  return await throughSecond(ctx, caller, { kind, identity: id, role: wanted.role }, apply);
+}
+
+export async function liftLock(
+  ctx: AuthorityContext,
+  caller: Operator,
+  lock: string,
+): Promise<{ readonly done: true }> {
+  const apply = async (): Promise<{ readonly done: true }> => await removeLock(ctx, caller, lock);
+  if (!ctx.locks.all().some(({ id }) => id === lock)) return await apply();
+  return await throughSecond(ctx, caller, { kind: 'unlock', lock }, apply);
+}
+
+export async function offboard(
+  ctx: AuthorityContext,
+  caller: Operator,
+  { identity, ...offboarding }: { readonly identity: string } & Offboarding,
+): Promise<{ readonly done: true }> {
+  const apply = async (): Promise<{ readonly done: true }> =>
+    await removeIdentity(ctx, caller, identity, offboarding);
+  const { id, roles } = await requireIdentity(ctx, identity);
+  // An administrator who removes the other one would be alone.
+  if (!roles.includes('administrator')) return await apply();
+  const { newOwner, lockOwned } = offboarding;
+  const order = {
+    kind: 'remove',
+    identity: id,
+    ...(newOwner === undefined ? {} : { newOwner }),
+    ...(lockOwned === undefined ? {} : { lockOwned }),
+  } as const;
+  return await throughSecond(ctx, caller, order, apply);
+}
+
+/** An invite is a secret of who makes it, and waits for nobody: the role comes afterwards. */
+export async function invite(
+  ctx: AuthorityContext,
+  caller: Operator,
+  body: z.output<typeof invitePersonBody>,
+): Promise<Invited> {
+  const role = body.roles?.find((one) => guardedRoles.has(one));
+  const apply = async (): Promise<Invited> => await invitePerson(ctx, caller, body);
+  if (role === undefined) return await apply();
+  return await throughSecond(ctx, caller, undefined, apply).catch((error: unknown) => {
+    if (!(error instanceof SallyportError) || error.code !== 'second_needed') throw error;
+    throw new SallyportError('second_needed', `an invite as ${role} would wait for a second administrator`, {
+      next: `invite without it, then: sallyport roles grant ${body.name} ${role}`,
+    });
+  });
+}
