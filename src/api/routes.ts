@@ -11,6 +11,7 @@ import { changeRoutes } from './changes.ts';
 import { delegationRoutes } from './delegations.ts';
 import * as audit from './audit.ts';
 import * as enrollments from './enrollments.ts';
+import { noticeRoutes } from './notices.ts';
 import * as nouns from './nouns.ts';
 import { passkeyRoutes } from './passkey-routes.ts';
 import * as policy from './policy.ts';
@@ -24,6 +25,7 @@ export const routes = {
   ...approverRoutes,
   ...breakGlassRoutes,
   ...changeRoutes,
+  ...noticeRoutes,
   ...delegationRoutes,
   ...passkeyRoutes,
 

@@ -30,6 +30,8 @@ import { breakGlassSweep } from './break-glass/uses.ts';
 import { startSweep } from './sweep.ts';
 import { assertionSweep } from './workload/forget-assertions.ts';
 import { readTicketSources } from './tickets/sources.ts';
+import { readNoticeConfig } from './notices/config.ts';
+import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
@@ -137,6 +139,11 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await restoreSessions(ctx);
     await store.commit({ changes: [], events: startEvents(options, pki) });
 
+    const noticeConfig = await readNoticeConfig(options.dataDir);
+    if (noticeConfig !== undefined) {
+      const notifier = await Notifier.start(ctx, noticeConfig);
+      closers.push(async () => await notifier.stop());
+    }
     closers.push(startLeases(ctx));
     for (const sweep of [receiptSweep, requestSweep, assertionSweep, breakGlassSweep])
       closers.push(startSweep(ctx, sweep));

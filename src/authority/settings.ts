@@ -6,6 +6,7 @@ export const settingIds = {
   stateEpoch: 'stateEpoch',
   policyFiles: 'policyFilesHash',
   breakGlassKeys: 'breakGlassKeys',
+  noticeCursor: 'noticeCursor',
 } as const;
 
 /** The epoch that only a restore raises (design section 4); 1 on the first start. */

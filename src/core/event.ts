@@ -82,6 +82,7 @@ export const eventTypes = [
   'request.expired',
   'request.used',
   'request.refused',
+  'notice.failed',
   'change.asked',
   'change.approved',
   'change.denied',

@@ -278,6 +278,14 @@ export const limits = {
   requestsPerIdentityMax: 50,
   /** That one policy may ask for. */
   approversMax: 3,
+  /** Notices: one try, between two of one, how long it is tried, how many wait, and how many are tried at once. */
+  noticeTimeoutMs: 10_000,
+  noticeRoundMs: 5_000,
+  noticeRetryMs: 5_000,
+  noticeRetryMaxMs: 15 * 60_000,
+  noticeLifeMs: 24 * 60 * 60_000,
+  noticesMax: 5_000,
+  noticesAtOnce: 8,
   /** Changes that wait for a second administrator. */
   changesPerIdentityMax: 20,
   changeLifeMs: 24 * 60 * 60_000,

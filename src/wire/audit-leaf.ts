@@ -97,6 +97,7 @@ function envelopeText({ fields, seq, id, time }: LeafParts, bodyHash: string): s
     link: fields.link,
     lock: fields.lock,
     credential: fields.credential,
+    request: fields.request,
     policy: fields.policy,
     policies: fields.policies,
     bodyHash,

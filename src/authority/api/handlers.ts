@@ -57,6 +57,7 @@ import { listRequests, showRequest } from '../requests/list-requests.ts';
 import { DeviceWaits } from '../sessions/await-device.ts';
 import { openSession } from '../sessions/open-session.ts';
 import { receiveReceipt } from '../sessions/receive-receipt.ts';
+import { listNotices } from '../notices/list-notices.ts';
 import { listTickets } from '../tickets/list-tickets.ts';
 import type { TicketDoor } from '../tickets/receive-webhook.ts';
 import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
@@ -141,6 +142,7 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     removeApproverKey: async ({ caller, params }) => await removeApproverKey(ctx, caller, params.id),
     deviceApprovers: async ({ caller, body }) => await tellDevice(ctx, caller, body),
 
+    listNotices: async ({ query }) => await listNotices(ctx, query),
     listChanges: async ({ caller, query }) => await listChanges(ctx, caller, query),
     showChange: async ({ caller, params }) => await showChange(ctx, caller, params.id),
     approveChange: async ({ caller, params }) => await approveChange(ctx, caller, params.id),

@@ -80,6 +80,12 @@ const changes: Migration = {
   },
 };
 
+const notices: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'notice', {});
+  },
+};
+
 const approverSets: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await recordTable(db, 'approverset', {});
@@ -98,6 +104,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009_break_glass': breakGlass,
   '0010_delegations': delegations,
   '0011_changes': changes,
+  '0012_notices': notices,
 };
 
 export interface Steps {

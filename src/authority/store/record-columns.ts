@@ -61,6 +61,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   ticket: noColumns,
   approverset: noColumns,
+  notice: noColumns,
   change: {
     columns: ({ state, askedBy }) => ({ live: state === 'pending' ? 1 : 0, identity: askedBy }),
     unique: [],

@@ -9,6 +9,7 @@ import type { BreakGlass } from '../../core/break-glass.ts';
 import type { Credential, Enrollment, Identity } from '../../core/identity.ts';
 import type { Device } from '../../core/device.ts';
 import type { Lock } from '../../core/lock.ts';
+import type { Notice } from '../../core/notice.ts';
 import type { PendingChange } from '../../core/pending-change.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { AccessRequest } from '../../core/request.ts';
@@ -63,6 +64,7 @@ export interface Records {
   readonly breakglass: BreakGlass;
   readonly delegation: Delegation;
   readonly change: PendingChange;
+  readonly notice: Notice;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
 }
@@ -113,6 +115,7 @@ export interface Filters {
   readonly signin: { readonly identity?: string };
   readonly ticket: { readonly all?: true };
   readonly approverset: { readonly all?: true };
+  readonly notice: { readonly all?: true };
   /** live: nobody has decided it; identity: who asked. */
   readonly change: { readonly live?: boolean; readonly identity?: string };
   /** live: nobody ended it; identity: who made it or passed it on. */

@@ -171,6 +171,13 @@ export const deciding: readonly CommandSpec[] = [
     load: () => import('../commands/delegations/end.ts'),
   },
   {
+    path: 'notices ls',
+    summary: 'what people are to be told by mail or webhook, and was not delivered yet',
+    examples: ['sallyport notices ls'],
+    notes: ['where people are told is in notifications.yaml of the data directory: docs/notifications.md'],
+    load: () => import('../commands/notices/ls.ts'),
+  },
+  {
     path: 'changes ls',
     summary: 'what waits for a second administrator: policies, locks to lift, administrators and approvers',
     flags: [{ name: 'all', short: 'a', summary: 'decided ones, too' }],
