@@ -15,6 +15,7 @@ import { describeMachine } from './measure/machine.ts';
 import { watchParts } from './measure/part-usage.ts';
 import { killEverything } from './measure/processes.ts';
 import { report, type Result } from './report.ts';
+import { accessRows } from './rows/access.ts';
 import { bulkRows } from './rows/bulk.ts';
 import { connectRows } from './rows/connect.ts';
 import { cpLarge } from './rows/cp-large.ts';
@@ -41,6 +42,7 @@ const rows: readonly Row[] = [
   cpLarge,
   cpSmall,
   ...lockRows,
+  ...accessRows,
   ...fleetRows,
 ];
 const start: Readonly<Record<ColumnName, (folder: string) => Promise<Column | string>>> = {

@@ -149,6 +149,7 @@ suite('a hostile gate', () => {
     t.diagnostic(`the dead session's pass: ${code}`);
     assert.notEqual(code, 'opened');
     gate.withholds = new Set();
+    must(await stage.admin('unlock', lock.id), ['unlock']);
   });
 
   test('I1 I6 R-041 it cannot make an approval up for a device that looks at them itself', async (t) => {
