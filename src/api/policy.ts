@@ -65,6 +65,8 @@ export const explainQuery = z.object({
   target: z.string().max(128),
   action: z.enum(actions),
   command: z.string().max(8_192).optional(),
+  /** With the approvals that this request has now. */
+  request: z.string().max(128).optional(),
 });
 export const explained = z.object({
   outcome: z.enum(['allow', 'deny']),
@@ -85,6 +87,10 @@ export const explained = z.object({
       idleMs: z.number(),
       user: z.string().optional(),
       banner: z.string().optional(),
+      approvers: z.number().int().optional(),
+      approvedBy: z.string().optional(),
+      /** How old the own passkey's yes may be; 0: it is for exactly this. */
+      mfaMs: z.number().optional(),
     })
     .optional(),
   help: z.array(z.string()),

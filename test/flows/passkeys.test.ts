@@ -1,7 +1,7 @@
 // Passkeys and browsers' sign-ins, with a real verifier and an authenticator in software.
 
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import type { Invited } from '../../src/api/enrollments.ts';
 import type { Assertion, CodeMade, CodePolled, CodeView, PasskeyView } from '../../src/api/passkeys.ts';
@@ -172,6 +172,32 @@ suite('I1 assertions that are refused', () => {
     assert.equal(await world.ctx.store.count('passkey', {}), 0);
   });
 
+  test('I2 naming a passkey is no login: who is in is who signed', async () => {
+    const [ana, bo] = [await enrolled('ana'), await enrolled('bo')];
+    const [anas] = ana.authenticator.passkeys;
+    assert.ok(anas !== undefined);
+    // Bo's id and handle, as anybody may learn them, and another hand that signs.
+    const named = bo.authenticator.get(await bo.challenge(), undefined, { key: anas.key });
+    const stranger = new Browser(world);
+    const refused = await stranger.call('POST /v1/passkeys/sign-in', { body: { assertion: named } });
+    assert.deepEqual([refused.status, stranger.cookie], [401, undefined]);
+    const own = ana.authenticator.get(await ana.challenge());
+    const asBo = {
+      ...own,
+      response: { ...own.response, userHandle: bo.authenticator.passkeys[0]?.userHandle },
+    };
+    const renamed = await stranger.call('POST /v1/passkeys/sign-in', { body: { assertion: asBo } });
+    assert.deepEqual(
+      [renamed.status, stranger.cookie],
+      [401, undefined],
+      'nor is somebody else’s name on it',
+    );
+    const plain = await stranger.call('POST /v1/passkeys/sign-in', {
+      body: { assertion: ana.authenticator.get(await ana.challenge()) },
+    });
+    assert.equal(plain.body['name'], 'ana');
+  });
+
   test('attempts from one address are limited', async () => {
     const browser = new Browser(world);
     browser.authenticator.create({ challenge: 'x', rp: { id: 'gate.example.com' }, user: { id: 'x' } });
@@ -336,6 +362,33 @@ suite('a command that a browser lets in', () => {
     assert.equal(body.signedIn?.name, 'ana');
     assert.equal((await poll()).status, 403);
     assert.equal((await browser.call(`GET /v1/sign-in/codes/${made.code}`)).status, 404);
+  });
+
+  test('I3 what is said of a person at one step binds at each later one: his end, his roles, a lock', async () => {
+    const browser = await enrolled('ana', ['operator', 'approver']);
+    const stored = await world.store.find('identity', { name: 'ana' });
+    assert.ok(stored !== undefined);
+    const expiresAt = world.clock.now() + 10 * 60_000;
+    const value = { ...stored.value, expiresAt, roles: ['operator'] as const };
+    await world.store.commit({ changes: [{ put: 'identity', value }], events: [] });
+    const { made, poll } = await ask();
+    const path = `/v1/sign-in/codes/${made.code}`;
+    const { body: shown } = await browser.call<CodeView>(`GET ${path}`);
+    await browser.call(`POST ${path}/confirm`, { body: yes(browser, shown) });
+    const { body } = await poll();
+    const leaf = new X509Certificate(body.signedIn?.certificate ?? '');
+    assert.ok(leaf.validToDate.getTime() <= expiresAt, 'the certificate ends with him');
+    assert.deepEqual((await browser.call('GET /v1/whoami')).body['roles'], ['operator']);
+    const late = await ask();
+    const { body: seen } = await browser.call<CodeView>(`GET /v1/sign-in/codes/${late.made.code}`);
+    await browser.call(`POST /v1/sign-in/codes/${late.made.code}/confirm`, { body: yes(browser, seen) });
+    const begun = await browser.challenge();
+    world.clock.advance(10 * 60_000 - 1);
+    world.clock.advance(1);
+    assert.equal((await late.poll()).status, 403, 'said yes to before, asked for after');
+    assert.equal((await browser.call('GET /v1/whoami')).status, 401, 'the cookie ends with him, too');
+    const assertion = browser.authenticator.get(begun);
+    assert.equal((await browser.call('POST /v1/passkeys/sign-in', { body: { assertion } })).status, 401);
   });
 
   test('I1 a passkey over something else, or somebody else’s, lets nobody in', async () => {

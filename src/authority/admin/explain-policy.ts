@@ -3,17 +3,22 @@
 
 import type { z } from 'zod';
 import type { Explained, explainQuery } from '../../api/policy.ts';
-import type { Question } from '../../core/decision.ts';
+import type { Question, QuestionContext } from '../../core/decision.ts';
+import type { Identity } from '../../core/identity.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
-import { lockOn } from '../sessions/session-facts.ts';
+import { countedNow } from '../requests/grants.ts';
+import { requireRequest } from '../requests/request-view.ts';
+import { lockOn, type Destination } from '../sessions/session-facts.ts';
 import { commandWords } from './command-words.ts';
 import { requireIdentity } from './find.ts';
+import type { Operator } from './operator.ts';
 import { requireTarget } from './policy-target.ts';
 
 export async function explainPolicy(
   ctx: AuthorityContext,
+  caller: Operator,
   query: z.output<typeof explainQuery>,
 ): Promise<Explained> {
   const principal = await requireIdentity(ctx, query.identity);
@@ -23,7 +28,12 @@ export async function explainPolicy(
     principal,
     action: query.action,
     ...target,
-    context: { now: ctx.clock.now(), ...(argv === undefined ? {} : { argv }) },
+    context: {
+      now: ctx.clock.now(),
+      inWindow: ctx.windows.stateFor(target.device).isOpen,
+      ...(argv === undefined ? {} : { argv }),
+      ...(query.request === undefined ? {} : await asRequested(ctx, caller, { query, principal, target })),
+    },
   };
   const { decision, considered, help } = ctx.policy.explain(question);
   const lock = lockOn(ctx, principal, target);
@@ -39,6 +49,29 @@ export async function explainPolicy(
     help: [...help],
     ...(lock === undefined ? {} : { lock: `${lock.id} "${printable(lock.reason)}"` }),
   };
+}
+
+/** With the approvals that the request has now, and its ticket where that counts. */
+async function asRequested(
+  ctx: AuthorityContext,
+  caller: Operator,
+  facts: {
+    readonly query: z.output<typeof explainQuery>;
+    readonly principal: Identity;
+    readonly target: Destination;
+  },
+): Promise<Partial<QuestionContext>> {
+  const { query, principal, target } = facts;
+  const { value: request } = await requireRequest(ctx, caller, query.request ?? '');
+  if (request.requester !== principal.id || request.device !== target.device.id) {
+    throw new SallyportError('invalid', `"${request.id}" is not of "${principal.name}" for that target`, {
+      next: `sallyport requests show ${request.id}`,
+    });
+  }
+  const { approvals, passkeyApprovals } = await countedNow(ctx, request);
+  const { ticket } = request;
+  const counts = ticket !== undefined && ctx.tickets.faultOf(ticket, target) === undefined;
+  return { approvals, passkeyApprovals, ...(counts ? { ticket } : {}) };
 }
 
 function readCommand(command: string): readonly string[] {

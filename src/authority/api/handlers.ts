@@ -215,7 +215,7 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     applyPolicy: async ({ caller, body }) => await changePolicy(ctx, caller, body),
     listPolicies: async ({ query }) => await listPolicies(ctx, query),
     showPolicy: async ({ params }) => await showPolicy(ctx, params.id),
-    explainPolicy: async ({ query }) => await explainPolicy(ctx, query),
+    explainPolicy: async ({ caller, query }) => await explainPolicy(ctx, caller, query),
     whoCan: async ({ query }) => await whoCan(ctx, query),
     could: async ({ query }) => await couldDo(ctx, query),
 

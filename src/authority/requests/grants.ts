@@ -98,10 +98,20 @@ export async function approvalsOf(
   if (session.request === undefined) return undefined;
   const request = (await ctx.store.get('request', session.request))?.value;
   const isItsOwn = request?.state === 'used' && request.session === session.id;
-  if (isItsOwn && request.breakGlass !== undefined) return byBreakGlass;
-  if (!isItsOwn) return { approvals: 0, passkeyApprovals: 0 };
+  return isItsOwn
+    ? await countedNow(ctx, request, session.behalf?.chain)
+    : { approvals: 0, passkeyApprovals: 0 };
+}
+
+/** As a request stands at this moment. */
+export async function countedNow(
+  ctx: AuthorityContext,
+  request: AccessRequest,
+  behalf?: readonly string[],
+): Promise<CountedApprovals> {
+  if (request.breakGlass !== undefined) return byBreakGlass;
   const valid = await validApprovers(ctx, request);
-  const counting = notBehalf(request.approvals, valid, session.behalf?.chain);
+  const counting = notBehalf(request.approvals, valid, behalf);
   return {
     approvals: new Set(counting.map(({ by }) => by)).size,
     passkeyApprovals: personsByPasskey(counting).size,

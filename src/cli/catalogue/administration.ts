@@ -374,7 +374,15 @@ export const administration: readonly CommandSpec[] = [
     path: 'policy explain',
     summary: 'why one identity may or may not do something on a target',
     args: [identity, { name: 'action' }, target],
-    flags: [{ name: 'command', value: 'TEXT', summary: 'for exec: the command that is asked for' }],
+    flags: [
+      { name: 'command', value: 'TEXT', summary: 'for exec: the command that is asked for' },
+      {
+        name: 'request',
+        value: 'ID',
+        summary: 'with the approvals that this request has now',
+        completes: 'request',
+      },
+    ],
     examples: ['sallyport policy explain ana shell pump-7'],
     load: () => import('../commands/policy/explain.ts'),
   },

@@ -15,6 +15,7 @@ interface Options extends CommonOptions {
   readonly action: string;
   readonly target: string;
   readonly command?: string;
+  readonly request?: string;
 }
 
 type Explained = Answer<'GET /v1/policies/explain'>;
@@ -22,9 +23,15 @@ type Explained = Answer<'GET /v1/policies/explain'>;
 export async function run(options: Options): Promise<number> {
   const action = parseAction(options.action);
   const me = loadSignIn(options, Date.now());
-  const { identity, target, command } = options;
+  const { identity, target, command, request } = options;
   const explained = await call(me, 'GET /v1/policies/explain', {
-    query: { identity, target, action, ...(command === undefined ? {} : { command }) },
+    query: {
+      identity,
+      target,
+      action,
+      ...(command === undefined ? {} : { command }),
+      ...(request === undefined ? {} : { request }),
+    },
   });
   if (options.json === true) printJson(explained);
   else printExplained(explained, options);
@@ -43,6 +50,8 @@ function printExplained(explained: Explained, asked: Options): void {
     ['ends after', duration(explained.obligations?.maxSessionMs)],
     ['ends when idle for', duration(explained.obligations?.idleMs)],
     ['user on the device', explained.obligations?.user],
+    ['approvals', approvedText(explained.obligations)],
+    ['own passkey', mfaText(explained.obligations?.mfaMs)],
   ]);
   for (const help of explained.help) print(`what would help: ${printable(help, 600)}`);
   for (const one of explained.considered) {
@@ -50,6 +59,17 @@ function printExplained(explained: Explained, asked: Options): void {
       one.error === undefined ? (one.matched ? 'matches' : 'does not match') : `error: ${one.error}`;
     print(`  ${one.effect} "${printable(one.policy)}" ${printable(said, 600)}`);
   }
+}
+
+function approvedText(obligations: Explained['obligations']): string | undefined {
+  const { approvers, approvedBy } = obligations ?? {};
+  if (approvers === undefined) return undefined;
+  return `${approvers} needed${approvedBy === undefined ? '' : ', each by a passkey'}, and given`;
+}
+
+function mfaText(ms: number | undefined): string | undefined {
+  if (ms === undefined) return undefined;
+  return ms === 0 ? 'said yes to exactly this' : `said yes within ${formatDuration(ms)}`;
 }
 
 function duration(ms: number | undefined): string | undefined {
