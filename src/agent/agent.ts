@@ -301,6 +301,7 @@ class Agent {
       onEnded: (ended, endedAt) => {
         log.info({ ...ended }, 'a session ended');
         owner.consent.forget(ended.session);
+        approvals.ended(ended.session);
         return reports.add(ended, endedAt);
       },
       onWelcomed: (link, welcomed) => this.#onWelcomed(link, welcomed),

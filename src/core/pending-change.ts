@@ -12,6 +12,11 @@ export type ChangeOrder =
       readonly expect: number;
     }
   | { readonly kind: 'unlock'; readonly lock: string }
+  | {
+      readonly kind: 'keys';
+      readonly need: number;
+      readonly keys: readonly { readonly name: string; readonly key: string }[];
+    }
   | { readonly kind: 'grant' | 'revoke'; readonly identity: string; readonly role: string }
   | {
       readonly kind: 'remove';

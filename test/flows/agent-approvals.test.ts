@@ -103,6 +103,38 @@ test('R-041 a pinned approver lets it in, by passkey or by key, once, for one se
   assert.equal(await opens(evidence(other, [bo.byKey(other)])), 'opened');
 });
 
+test('I16 a session that has ended is not opened again under its id, on this link or on the next', async (t) => {
+  const bo = new Approver('bo');
+  const { world, link, content, opens } = await startWorld(t, { set: approverSet([bo]) });
+  const asked = content({ forMs: 400 });
+  const session = sessionName();
+  const header = evidence(asked, [bo.byPasskey(asked)]);
+  const answer = await link.open(exec('sleep', '20'), {
+    session,
+    pass: { identity: requester },
+    headers: { 'sallyport-approval': header },
+  });
+  await (
+    await converse(answer)
+  ).ended;
+  await world.nextTold('/v1/device/receipts');
+  const again = await opens(header, { session });
+  assert.ok(['approval_used', 'lease_stale'].includes(again), again);
+  const second = content();
+  const other = sessionName();
+  const proof = evidence(second, [bo.byPasskey(second)]);
+  assert.equal(await opens(proof, { session: other }), 'opened');
+  link.client.abort(new Error('the link is lost'));
+  const next = await world.nextLink();
+  await next.welcome();
+  const elsewhere = await next.open(exec('true'), {
+    session: other,
+    pass: { identity: requester },
+    headers: { 'sallyport-approval': proof },
+  });
+  assert.equal((await readProblem(elsewhere)).code, 'approval_used');
+});
+
 test('I1 what is not exactly an approval by a pinned passkey is refused, each with its code', async (t) => {
   const bo = new Approver('bo');
   const stranger = new Approver('eve');

@@ -101,7 +101,14 @@ test('the same for a lock that is lifted, an administrator, an approver, and the
     body: { name: 'evil', roles: ['approver'] },
   });
   assert.deepEqual([invite.status, invite.body['code']], [409, 'second_needed']);
-  for (const id of [lift, approver, administrator]) {
+  const other = await world.call(second, 'POST /v1/identities/invitations', { body: { name: 'admin' } });
+  assert.equal(other.body['code'], 'second_needed', 'another key for the one who is to agree');
+  const own = await world.call(second, 'POST /v1/identities/invitations', { body: { name: 'second' } });
+  assert.equal(own.status, 200, 'one more of his own');
+  const keys = ['a', 'b'].map((name) => ({ name, key: name.repeat(43) }));
+  const offline = await world.call(second, 'POST /v1/break-glass/keys', { body: { need: 2, keys } });
+  const setKeys = changeIn(offline);
+  for (const id of [lift, approver, administrator, setKeys]) {
     assert.equal((await decide(first, id)).body.state, 'applied');
   }
   assert.equal(world.ctx.locks.all().length, 0);

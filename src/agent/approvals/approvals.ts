@@ -84,11 +84,15 @@ export class Approvals {
     const { check, set } = this.state;
     const isSame = admitted.under.check === check && admitted.under.set === set;
     const { approved } = isSame ? admitted : await this.require(shown, now);
-    const { session, target } = shown.pass;
     if (approved === undefined) return Number.POSITIVE_INFINITY;
-    const answer = await this.#used.use(approved, session, now);
+    const answer = await this.#used.use(approved, shown.pass, now);
     if (answer.ok) return answer.endsAt;
-    throw refusal(answer.code, answer.title, target);
+    throw refusal(answer.code, answer.title, shown.pass.target);
+  }
+
+  /** A session has ended here: what it used up opens nothing any more, under its id neither. */
+  ended(session: string): void {
+    this.#used.end(session);
   }
 
   /** Until the answer is called, changes of the rules and of the set reach the channel. */

@@ -8,12 +8,15 @@ import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { readPrivateFile, writeFileAtomic } from '../../platform/files.ts';
 import { object, text, whole } from '../../wire/fields.ts';
+import type { Pass } from '../../wire/pass.ts';
 import type { ApprovedRequest } from './check-approval.ts';
 
 const fileFormat = 1;
 
 interface Use {
   readonly session: string;
+  /** A session lives on one link: the same id on another one is another session. */
+  readonly linkNonce: string;
   /** Unix ms, signed time: when a session that began now ends at the latest. */
   readonly endsAt: number;
   readonly usableUntil: number;
@@ -31,6 +34,8 @@ export class UsedRequests {
   readonly #uses: Map<string, Use>;
   /** Of whatever was forgotten, the latest `usableUntil`. */
   #forgotten: number;
+  /** Sessions of this run that have ended: whoever gave their ids out gives them out once. */
+  readonly #ended = new Set<string>();
   #written: Promise<void> = Promise.resolve();
 
   private constructor(path: string, kept: Kept) {
@@ -54,12 +59,19 @@ export class UsedRequests {
    * Uses it up for this session; the same session may show it again. Resolves once that is on the disk; throws
    * FileFault where it cannot be written, and then it was not used.
    */
-  async use(approved: ApprovedRequest, session: string, now: number): Promise<UseAnswer> {
+  async use(
+    approved: ApprovedRequest,
+    { session, linkNonce }: Pick<Pass, 'session' | 'linkNonce'>,
+    now: number,
+  ): Promise<UseAnswer> {
     const { digest, usableUntil, forMs } = approved;
     const known = this.#uses.get(digest);
     if (known !== undefined) {
-      if (known.session !== session)
+      const isSame = known.session === session && known.linkNonce === linkNonce;
+      if (!isSame || this.#ended.has(session))
         return { ok: false, code: 'approval_used', title: 'the approved request was used before' };
+      if (now >= known.endsAt)
+        return { ok: false, code: 'approval_expired', title: 'what was approved is over' };
       await this.#written;
       return { ok: true, endsAt: known.endsAt };
     }
@@ -73,7 +85,7 @@ export class UsedRequests {
         title: "a passkey's counter was seen before: it may be a copy",
       };
     const counters = Object.fromEntries(approved.counters);
-    const use = { session, endsAt: now + forMs, usableUntil, counters };
+    const use = { session, linkNonce, endsAt: now + forMs, usableUntil, counters };
     this.#uses.set(digest, use);
     this.#forget();
     try {
@@ -83,6 +95,11 @@ export class UsedRequests {
       throw error;
     }
     return { ok: true, endsAt: use.endsAt };
+  }
+
+  /** A session has ended here. Only those that used something are remembered. */
+  end(session: string): void {
+    if ([...this.#uses.values()].some((use) => use.session === session)) this.#ended.add(session);
   }
 
   #isCountedTwice({ counters }: ApprovedRequest): boolean {
@@ -138,6 +155,7 @@ function readUse(value: unknown): Use | undefined {
   const fields = value as Readonly<Record<string, unknown>>;
   const use = {
     session: text(fields, 'session'),
+    linkNonce: text(fields, 'linkNonce'),
     endsAt: whole(fields, 'endsAt'),
     usableUntil: whole(fields, 'usableUntil'),
     counters: object(fields, 'counters'),

@@ -34,9 +34,9 @@ import { addApproverKey, removeApproverKey } from '../approvers/keys.ts';
 import { listApproverSets, makeApproverSet, showApproverSet, signApproverSet } from '../approvers/sets.ts';
 import { tellDevice } from '../approvers/tell-device.ts';
 import { approveChange, denyChange, listChanges, showChange } from '../changes/decide.ts';
-import { changePolicy, changeRole, invite, liftLock, offboard } from '../changes/guarded.ts';
+import { changeKeys, changePolicy, changeRole, invite, liftLock, offboard } from '../changes/guarded.ts';
 import { delegate, endDelegation, listDelegations } from '../delegations/delegate.ts';
-import { setKeys, showKeys } from '../break-glass/keys.ts';
+import { showKeys } from '../break-glass/keys.ts';
 import { openBreakGlass } from '../break-glass/open.ts';
 import { listBreakGlass, reviewBreakGlass } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -154,7 +154,7 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     endDelegation: async ({ caller, params }) => await endDelegation(ctx, caller, params.id),
 
     breakGlassKeys: async () => await showKeys(ctx),
-    setBreakGlassKeys: async ({ caller, body }) => await setKeys(ctx, caller, body),
+    setBreakGlassKeys: async ({ caller, body }) => await changeKeys(ctx, caller, body),
     openBreakGlass: async ({ caller, body }) => await openBreakGlass(ctx, caller, body),
     listBreakGlass: async ({ caller, query }) => await listBreakGlass(ctx, caller, query),
     reviewBreakGlass: async ({ caller, params, body }) =>

@@ -18,6 +18,7 @@ import { pageOfKept, type Paged } from '../admin/page.ts';
 import { removeIdentity } from '../admin/remove-identity.ts';
 import { removeLock } from '../admin/remove-lock.ts';
 import { iso } from '../admin/time-text.ts';
+import { setKeys } from '../break-glass/keys.ts';
 import type { AuthorityContext } from '../context.ts';
 import { updateRecord } from '../store/update-record.ts';
 import { secondFault } from './second.ts';
@@ -103,6 +104,9 @@ async function perform(ctx: AuthorityContext, asker: Operator, { order }: Pendin
     }
     case 'unlock':
       await removeLock(ctx, asker, order.lock);
+      return;
+    case 'keys':
+      await setKeys(ctx, asker, { need: order.need, keys: order.keys.map((key) => ({ ...key })) });
       return;
     case 'grant':
     case 'revoke': {

@@ -4,18 +4,20 @@
 import type { z } from 'zod';
 import type { IdentityView, roleBody } from '../../api/nouns.ts';
 import type { Invited, invitePersonBody } from '../../api/enrollments.ts';
+import type { breakGlassKeysBody, BreakGlassKeysView } from '../../api/break-glass.ts';
 import type { applyBody, RevisionView } from '../../api/policy.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { jsonHash } from '../../wire/signed.ts';
 import { applyPolicy } from '../admin/apply-policy.ts';
 import { grantRole, revokeRole } from '../admin/change-role.ts';
-import { requireIdentity } from '../admin/find.ts';
+import { findIdentity, requireIdentity } from '../admin/find.ts';
 import type { Operator } from '../admin/operator.ts';
 import type { Offboarding } from '../admin/owned.ts';
 import { removeIdentity } from '../admin/remove-identity.ts';
 import { removeLock } from '../admin/remove-lock.ts';
 import type { AuthorityContext } from '../context.ts';
 import { invitePerson } from '../enroll/invite.ts';
+import { setKeys } from '../break-glass/keys.ts';
 import { checkPolicies } from '../policy/check.ts';
 import { throughSecond } from './second.ts';
 
@@ -81,19 +83,43 @@ export async function offboard(
   return await throughSecond(ctx, caller, order, apply);
 }
 
-/** An invite is a secret of who makes it, and waits for nobody: the role comes afterwards. */
+/** Whoever could set them alone could use them alone. */
+export async function changeKeys(
+  ctx: AuthorityContext,
+  caller: Operator,
+  body: z.infer<typeof breakGlassKeysBody>,
+): Promise<BreakGlassKeysView> {
+  const { need, keys } = body;
+  const apply = async (): Promise<BreakGlassKeysView> => await setKeys(ctx, caller, body);
+  return await throughSecond(ctx, caller, { kind: 'keys', need, keys }, apply);
+}
+
+/**
+ * An invite is a secret of who makes it, and waits for nobody: the role comes afterwards. One for somebody who
+ * administers or approves would make the inviter him.
+ */
 export async function invite(
   ctx: AuthorityContext,
   caller: Operator,
   body: z.output<typeof invitePersonBody>,
 ): Promise<Invited> {
-  const role = body.roles?.find((one) => guardedRoles.has(one));
+  const known = await findIdentity(ctx, body.name);
+  const isOther = known !== undefined && known.id !== caller.identity.id;
+  const role = [...(body.roles ?? []), ...(isOther ? known.roles : [])].find((one) => guardedRoles.has(one));
   const apply = async (): Promise<Invited> => await invitePerson(ctx, caller, body);
   if (role === undefined) return await apply();
   return await throughSecond(ctx, caller, undefined, apply).catch((error: unknown) => {
     if (!(error instanceof SallyportError) || error.code !== 'second_needed') throw error;
-    throw new SallyportError('second_needed', `an invite as ${role} would wait for a second administrator`, {
-      next: `invite without it, then: sallyport roles grant ${body.name} ${role}`,
-    });
+    throw isOther
+      ? new SallyportError(
+          'second_needed',
+          `a key for "${body.name}", who is ${role}, would be in your hands`,
+          {
+            next: `he makes it himself, or the broker's owner on its machine: sallyport broker invite ${body.name}`,
+          },
+        )
+      : new SallyportError('second_needed', `an invite as ${role} would wait for a second administrator`, {
+          next: `invite without it, then: sallyport roles grant ${body.name} ${role}`,
+        });
   });
 }

@@ -8,6 +8,8 @@ export function changeWords(order: ChangeOrder): string {
       return `apply a policy of ${Object.keys(order.files).length} files after revision ${order.expect}`;
     case 'unlock':
       return `lift the lock ${order.lock}`;
+    case 'keys':
+      return `let ${order.need} of the keys of ${order.keys.map(({ name }) => name).join(', ')} open break-glass`;
     case 'grant':
       return `make "${order.identity}" ${order.role}`;
     case 'revoke':
