@@ -6,7 +6,7 @@ import { coseKey } from '../../src/cli/demo/approval/virtual-passkey.ts';
 import type { ApproverSet, Person } from '../../src/core/approver-set.ts';
 import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
 import type { ApprovalProof } from '../../src/core/request.ts';
-import { generateP256, spkiOf } from '../../src/platform/keys.ts';
+import { generateP256, spkiOf, type KeyPair } from '../../src/platform/keys.ts';
 import { approvalDigest, encodeEvidence } from '../../src/wire/approval.ts';
 import { approverSetDigest, type SignedApproverSet } from '../../src/wire/approver-set.ts';
 import { keyIdOf, sha256, signStatement, spkiThumbprint } from '../../src/wire/signed.ts';
@@ -19,9 +19,11 @@ export class Approver {
   readonly id: string;
   readonly name: string;
   readonly #authenticator = new Authenticator(origin);
-  readonly #key = generateP256();
+  readonly #key: KeyPair;
 
-  constructor(name: string) {
+  /** `key`: of his commands; a new one unless told. */
+  constructor(name: string, key: KeyPair = generateP256()) {
+    this.#key = key;
     this.id = `idn_${name}`;
     this.name = name;
     this.#authenticator.create({ challenge: 'x', rp: { id: rpId }, user: { id: this.id } });

@@ -138,6 +138,7 @@ test('I15 each hop can only narrow: targets, actions, time, depth, and nobody tw
   assert.equal(await outcomeOf(lets(copilot, 'helper', { parent, forMs: 31 * minuteMs })), 'denied');
   assert.equal(await outcomeOf(lets(copilot, 'helper')), 'forbidden', 'of its own it has nobody to act for');
   assert.equal(await outcomeOf(lets(helper, 'copilot', { parent })), 'not_found', "another's");
+  assert.equal(await outcomeOf(lets(ana, 'helper', { parent })), 'not_found', 'she does not act under it');
   const second = await lets(copilot, 'helper', { parent, targets: ['pump-8'], forMs: 10 * minuteMs });
   assert.deepEqual(
     second.chain.map(({ name }) => name),
