@@ -31,7 +31,7 @@ export interface SealedRequest {
   readonly nonce: string;
 }
 
-/** One use. The id is the hash of the sealed request: it is good once. */
+/** One use. The id is that of the sealed request's hash: it is good once. */
 export interface BreakGlass {
   readonly id: string;
   readonly identity: IdentityId;

@@ -25,6 +25,11 @@ export function sealedDigest(content: string): string {
   return textDigest(content, 'breakGlass');
 }
 
+/** Of the use of it. With a prefix, as every id: a hash alone may begin with "-" and look like a flag. */
+export function breakGlassId(content: string): string {
+  return `brk_${sealedDigest(content)}`;
+}
+
 /** The request that is in it; undefined for a text that is not the one canonical form of one. */
 export function openSealed(content: string): SealedRequest | undefined {
   const request = parseSealedRequest(parseJsonObject(content));

@@ -41,7 +41,7 @@ export async function addApproverKey(
     if (keys.includes(spki)) return undefined;
     if (keys.length >= limits.approverKeysPerPersonMax) {
       throw new SallyportError('too_large', `you have ${keys.length} keys to approve with already`, {
-        next: 'remove one: sallyport approvers key --remove KEY',
+        next: 'remove one: sallyport approvers key --remove=KEY',
       });
     }
     return [...keys, spki];

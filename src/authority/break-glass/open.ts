@@ -11,7 +11,7 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { requestActions, type AccessRequest } from '../../core/request.ts';
 import { parseTarget } from '../../core/target.ts';
-import { openSealed, sealedDigest, signerOfSealed } from '../../wire/break-glass.ts';
+import { breakGlassId, openSealed, signerOfSealed } from '../../wire/break-glass.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -37,9 +37,10 @@ export async function openBreakGlass(
   const destination = await requireDestination(ctx, caller, request);
 
   const now = ctx.clock.now();
-  const grant = grantOf(ctx, caller, { request, destination, id: sealedDigest(body.content) });
+  const id = breakGlassId(body.content);
+  const grant = grantOf(ctx, caller, { request, destination, id });
   const use: BreakGlass = {
-    id: sealedDigest(body.content),
+    id,
     identity: caller.identity.id,
     target: request.target,
     reason: request.reason,

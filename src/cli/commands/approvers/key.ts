@@ -1,4 +1,4 @@
-// sallyport approvers key [--ls] [--remove KEY]
+// sallyport approvers key [--ls] [--remove=KEY]
 
 import { SallyportError } from '../../../core/errors.ts';
 import { printable } from '../../../core/printable.ts';
