@@ -2,8 +2,7 @@
 
 import { z } from 'zod';
 import { limits } from '../core/limits.ts';
-import { name, named, reason, time } from './problem.ts';
-import { pageOf, pageQuery } from './problem.ts';
+import { name, named, pageOf, pageQuery, reason, time } from './problem.ts';
 import { byId, operators, type Route } from './route.ts';
 
 export const breakGlassKeys = z.object({

@@ -26,13 +26,12 @@ export function printChange(
   for (const name of [...new Set([...Object.keys(inForce), ...Object.keys(files)])].sort()) {
     const [before, after] = [inForce[name], files[name]];
     if (before === after) continue;
-    if (before !== undefined) printFile(`- ${name}`, before);
-    if (after !== undefined) printFile(`+ ${name}`, after);
+    if (before !== undefined) printFile('-', name, before);
+    if (after !== undefined) printFile('+', name, after);
   }
 }
 
-function printFile(title: string, text: string): void {
-  const [sign = ''] = title;
-  print(printable(title, 200));
+function printFile(sign: '-' | '+', name: string, text: string): void {
+  print(`${sign} ${printable(name, 200)}`);
   for (const line of printableLines(text).split('\n')) print(`${sign} ${line}`);
 }

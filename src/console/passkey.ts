@@ -36,6 +36,20 @@ export async function usePasskey(options: Options): Promise<Assertion> {
   });
 }
 
+/** A yes to exactly what is shown. Throws Problem where the broker names another hash than the one of that. */
+export async function signShown(
+  word: keyof typeof signedWords,
+  { content, digest }: { readonly content: string; readonly digest: string },
+): Promise<Assertion> {
+  // INVARIANT: the hash is made here, of the text that is shown, and never taken from the broker.
+  if ((await digestOf(word, content)) === digest) return await signText(word, content);
+  throw new Problem(
+    'the broker names another hash than the one of what it shows',
+    'internal',
+    'nothing was signed; tell whoever runs the broker',
+  );
+}
+
 /** A yes to exactly this text. */
 export async function signText(word: keyof typeof signedWords, text: string): Promise<Assertion> {
   const challenge = await digestOf(word, text);
@@ -48,7 +62,7 @@ export async function signText(word: keyof typeof signedWords, text: string): Pr
 }
 
 /** Base64url of SHA-256. */
-export async function digestOf(word: keyof typeof signedWords, text: string): Promise<string> {
+async function digestOf(word: keyof typeof signedWords, text: string): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(signedText(word, text)));
   return btoa(String.fromCharCode(...new Uint8Array(hash)))
     .replaceAll('+', '-')

@@ -4,6 +4,7 @@
 
 import { isName } from './device.ts';
 import type { IdentityId } from './ids.ts';
+import { exactly } from './json.ts';
 import { limits } from './limits.ts';
 import type { Approval } from './request.ts';
 
@@ -141,13 +142,6 @@ function listOf<T>(
   const items = (value as readonly unknown[]).map(read);
   const whole = items.filter((item) => item !== undefined);
   return whole.length === items.length ? whole : undefined;
-}
-
-function exactly(value: unknown, keys: readonly string[]): Readonly<Record<string, unknown>> | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return Object.keys(value).sort().join() === keys.join()
-    ? (value as Readonly<Record<string, unknown>>)
-    : undefined;
 }
 
 function isCount(value: unknown): value is number {

@@ -2,6 +2,7 @@
 // offline sign one sealed request. It opens one session, for minutes, alarms everybody, and is reviewed within a day.
 
 import type { IdentityId, LockId, RequestId } from './ids.ts';
+import { exactly } from './json.ts';
 import { limits } from './limits.ts';
 import { parseTarget } from './target.ts';
 
@@ -54,19 +55,28 @@ export interface BreakGlass {
 
 /** Undefined for what is not whole. Whether it may be used is for the authority to say. */
 export function parseSealedRequest(value: unknown): SealedRequest | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const fields = value as Readonly<Record<string, unknown>>;
-  const keys = 'cnf,forMs,identity,madeAt,nonce,notAfter,reason,target,trustDomain';
-  if (Object.keys(fields).sort().join(',') !== keys) return undefined;
-  const { trustDomain, cnf, target, reason, nonce, forMs, madeAt, notAfter, identity } = fields;
-  const texts = [trustDomain, cnf, target, reason, nonce];
-  const numbers = [forMs, madeAt, notAfter];
-  if (!texts.every((text) => typeof text === 'string' && text !== '')) return undefined;
-  if (!numbers.every((number) => Number.isSafeInteger(number) && Number(number) > 0)) return undefined;
-  if (typeof identity !== 'object' || identity === null) return undefined;
-  const { id, name, ...stray } = identity as Readonly<Record<string, unknown>>;
-  const isNamed = typeof id === 'string' && typeof name === 'string' && Object.keys(stray).length === 0;
-  if (!isNamed || parseTarget(target as string) === undefined) return undefined;
-  if ((reason as string).length > limits.reasonMaxLength) return undefined;
-  return fields as unknown as SealedRequest;
+  const fields = exactly(value, members);
+  if (fields === undefined) return undefined;
+  const { trustDomain, cnf, target, reason, nonce, forMs, madeAt, notAfter } = fields;
+  const isText = [trustDomain, cnf, target, reason, nonce].every(
+    (text) => typeof text === 'string' && text !== '',
+  );
+  const isTime = [forMs, madeAt, notAfter].every((ms) => Number.isSafeInteger(ms) && Number(ms) > 0);
+  const { id, name } = exactly(fields['identity'], ['id', 'name']) ?? {};
+  if (!isText || !isTime || typeof id !== 'string' || typeof name !== 'string') return undefined;
+  const request = fields as unknown as SealedRequest;
+  const isBounded = request.reason.length <= limits.reasonMaxLength;
+  return isBounded && parseTarget(request.target) !== undefined ? request : undefined;
 }
+
+const members = [
+  'cnf',
+  'forMs',
+  'identity',
+  'madeAt',
+  'nonce',
+  'notAfter',
+  'reason',
+  'target',
+  'trustDomain',
+];

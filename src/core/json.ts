@@ -44,3 +44,14 @@ export function parseJsonObject(text: string): Record<string, unknown> | undefin
     throw error;
   }
 }
+
+/** The members of an object that has exactly these; undefined for anything else. `keys` in order of the alphabet. */
+export function exactly(
+  value: unknown,
+  keys: readonly string[],
+): Readonly<Record<string, unknown>> | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.keys(value).sort().join() === keys.join()
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined;
+}

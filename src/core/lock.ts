@@ -32,15 +32,16 @@ export interface LockSubject {
   readonly session?: SessionId | undefined;
 }
 
+/** It is his, of something that he answers for, or opened for him. */
+export function concernsIdentity({ identity, owner, behalf }: LockSubject, id: IdentityId): boolean {
+  return identity === id || owner === id || behalf?.includes(id) === true;
+}
+
 export function lockMatches(lock: Lock, subject: LockSubject, now: number): boolean {
   if (lock.expiresAt !== undefined && lock.expiresAt <= now) return false;
   switch (lock.selector.kind) {
     case 'identity':
-      return (
-        lock.selector.id === subject.identity ||
-        lock.selector.id === subject.owner ||
-        subject.behalf?.includes(lock.selector.id) === true
-      );
+      return concernsIdentity(subject, lock.selector.id);
     case 'device':
       return lock.selector.id === subject.device;
     case 'service':

@@ -4,13 +4,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { ApproverSetView } from '../../src/api/approvers.ts';
-import type { Invited } from '../../src/api/enrollments.ts';
 import type { RequestView } from '../../src/api/requests.ts';
 import { generateP256, spkiOf } from '../../src/platform/keys.ts';
 import { readSignedApproverSet } from '../../src/wire/approver-set.ts';
 import { keyId, signStatement, spkiThumbprint } from '../../src/wire/signed.ts';
 import { join, makeApiWorld, signIn, type ApiWorld, type Peer } from './api-world.ts';
-import { Browser } from './browser.ts';
+import { enrolledBrowser } from './browser.ts';
 
 let world: ApiWorld;
 let bo: Peer;
@@ -75,11 +74,7 @@ test('the first set is for hands; the next takes the yes of as many of its perso
 });
 
 test('a passkey signs a set in the console, over exactly its text', async () => {
-  const invited = await world.call<Invited>(world.admin, 'POST /v1/identities/invitations', {
-    body: { name: 'di', roles: ['approver'] },
-  });
-  const browser = new Browser(world);
-  await browser.enroll(invited.body.token);
+  const browser = await enrolledBrowser(world, 'di', ['approver']);
   const first = await makeSet(['di']);
   assert.match(first.content, /"rpId":"/);
   const second = await makeSet(['di']);

@@ -177,6 +177,22 @@ test('what forbids stays: a lock, a forbid, a device that looks at approvals its
   assert.equal(device.device.name, 'pump-7');
 });
 
+test('I10 a device of another tenant is one that is not there, for as many keys as one likes', async () => {
+  const { device: other } = await addDevice(world, 'pump-9');
+  await world.store.commit({
+    changes: [{ put: 'device', value: { ...other, tenant: 'acme' } }],
+    events: [],
+  });
+  const [there, missing] = [sealed({ target: 'pump-9' }), sealed({ target: 'pump-0' })];
+  const answers = [];
+  for (const content of [there, missing]) {
+    const { status, body } = await use(content, [one.sign(content), two.sign(content)]);
+    answers.push([status, body.code, body.title.replace(/pump-[0-9]/, 'X')]);
+  }
+  assert.deepEqual(answers[0], answers[1]);
+  assert.equal(answers[0]?.[1], 'not_found');
+});
+
 test('who has no right to know the target gets in by the keys, and only by them', async () => {
   usePolicy(world, 'permit (principal in Role::"auditor", action, resource);');
   assert.equal((await exec()).body.code, 'not_found');

@@ -1,6 +1,8 @@
 // A browser in front of the api in one process: its cookie, the headers that browsers send by themselves, and an
 // authenticator beside it.
 
+import assert from 'node:assert/strict';
+import type { Invited } from '../../src/api/enrollments.ts';
 import type { SignedIn } from '../../src/api/passkeys.ts';
 import { Authenticator } from '../doubles/authenticator.ts';
 import type { ApiWorld, Reply } from './api-world.ts';
@@ -81,4 +83,22 @@ export class Browser {
     const assertion = this.authenticator.get(await this.challenge());
     return await this.call<SignedIn>('POST /v1/passkeys/sign-in', { body: { assertion } });
   }
+}
+
+/** A one-time invite, by the first administrator. Without roles: one more key for somebody who is here. */
+export async function invite(world: ApiWorld, name: string, roles?: readonly string[]): Promise<string> {
+  const body = { name, ...(roles === undefined ? {} : { roles }) };
+  return (await world.call<Invited>(world.admin, 'POST /v1/identities/invitations', { body })).body.token;
+}
+
+/** Somebody's browser with a passkey, signed in. */
+export async function enrolledBrowser(
+  world: ApiWorld,
+  name: string,
+  roles?: readonly string[],
+): Promise<Browser> {
+  const browser = new Browser(world);
+  const { status, text } = await browser.enroll(await invite(world, name, roles));
+  assert.equal(status, 200, text);
+  return browser;
 }

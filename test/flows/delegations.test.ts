@@ -15,7 +15,7 @@ import { reviewSessions } from '../../src/authority/sessions/review-sessions.ts'
 import { placeLock } from '../../src/authority/sessions/place-lock.ts';
 import type { Identity } from '../../src/core/identity.ts';
 import type { SessionId } from '../../src/core/ids.ts';
-import { outcomeOf } from '../doubles/refusal.ts';
+import { outcomeOf, refusal } from '../doubles/refusal.ts';
 import {
   addDevice,
   addPerson,
@@ -128,6 +128,13 @@ test('I15 a delegation is for the one whom it names', async () => {
   assert.equal(await outcomeOf(endDelegation(world.ctx, as(bo), id)), 'not_found');
   assert.equal((await listDelegations(world.ctx, as(bo), {})).items.length, 0);
   assert.equal(await outcomeOf(lets(ana, 'bo')), 'not_found', 'people act for themselves');
+});
+
+test('I10 an agent of another tenant is one that is not there', async () => {
+  const value: Identity = { ...helper.identity, tenant: 'acme' };
+  await world.store.commit({ changes: [{ put: 'identity', value }], events: [] });
+  const { message } = await refusal(lets(ana, 'helper'));
+  assert.equal(message, (await refusal(lets(ana, 'nobody'))).message.replace('nobody', 'helper'));
 });
 
 test('I15 each hop can only narrow: targets, actions, time, depth, and nobody twice', async () => {

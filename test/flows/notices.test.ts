@@ -217,6 +217,7 @@ test('a file that cannot be meant is refused in words', async () => {
     ['addresses: {ana: a@b.c}', /no "mail"/],
     ['mail: {server: "a:25", from: "a@b.c, d@e.f"}', /mail address/],
     ['webhook: {}', /notifications.yaml/],
+    ['caFile: /nowhere.pem', /notifications.yaml" names a "caFile" that is of no use: .*nowhere/],
   ];
   for (const [yaml, words] of wrong) {
     await writeFile(join(folder, 'notifications.yaml'), yaml);

@@ -14,7 +14,7 @@ import { reviewSessions } from '../../src/authority/sessions/review-sessions.ts'
 import { refusal } from '../doubles/refusal.ts';
 import { addDevice, addPerson, usePolicy } from './authority-world.ts';
 import { makeApiWorld, redeemAs, signIn, type ApiWorld, type Peer, type Reply } from './api-world.ts';
-import { Browser } from './browser.ts';
+import { enrolledBrowser, type Browser } from './browser.ts';
 import { keyId, signStatement } from '../../src/wire/signed.ts';
 import { spkiOf } from '../../src/platform/keys.ts';
 
@@ -30,19 +30,11 @@ beforeEach(async () => {
   world = await makeApiWorld(work('@mfa("session")'));
   await addDevice(world, 'pump-7');
   ana = await signIn(world, 'ana');
-  browser = await browserOf('ana');
+  browser = await enrolledBrowser(world, 'ana');
 });
 afterEach(async () => {
   await world.close();
 });
-
-async function browserOf(name: string, roles?: readonly string[]): Promise<Browser> {
-  const body = { name, ...(roles === undefined ? {} : { roles }) };
-  const invited = await world.call<Invited>(world.admin, 'POST /v1/identities/invitations', { body });
-  const made = new Browser(world);
-  assert.equal((await made.enroll(invited.body.token)).status, 200);
-  return made;
-}
 
 const params = { kind: 'exec', argv: ['true'], env: {} };
 
@@ -96,7 +88,7 @@ test('I1 a yes to another session, of another user or key, or of none is worth n
   assert.equal((await open({ stepUp: shell.id })).body.code, 'mfa_required', 'another kind');
 
   const bo = await signIn(world, 'bo');
-  const his = await browserOf('bo');
+  const his = await enrolledBrowser(world, 'bo');
   const own = await begin();
   assert.equal((await confirm(own.id, his)).status, 404, 'nobody else sees it');
   assert.equal((await world.call(bo, `GET /v1/step-ups/${own.id}/state`)).status, 404);
@@ -183,7 +175,7 @@ test('a machine has no passkey: refused in words, not offered', async () => {
 test('I6 @approvedBy("passkey"): a key of the command line is no yes, a passkey is', async () => {
   usePolicy(world, work('@approvers("1") @approvedBy("passkey")'));
   const bo = await signIn(world, 'bo', ['approver']);
-  const his = await browserOf('bo');
+  const his = await enrolledBrowser(world, 'bo');
   const filed = await world.call<RequestView>(ana, 'POST /v1/requests', {
     body: { target: 'pump-7', forMs: 60_000, reason: 'valve' },
   });
@@ -207,7 +199,7 @@ test('I6 @approvedBy("passkey"): a key of the command line is no yes, a passkey 
 
 test('approvals and the own passkey together: approved first, then asked for the passkey', async () => {
   usePolicy(world, work('@approvers("1") @mfa("session")'));
-  const his = await browserOf('bo', ['approver']);
+  const his = await enrolledBrowser(world, 'bo', ['approver']);
   assert.equal((await open()).body.code, 'approval_required');
   const filed = await world.call<RequestView>(ana, 'POST /v1/requests', {
     body: { target: 'pump-7', forMs: 60_000, reason: 'valve' },

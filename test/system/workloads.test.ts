@@ -81,7 +81,7 @@ suite('machines', () => {
     assert.equal((await stage.events('--type', 'session.issued')).at(-1)?.session, session?.id);
   });
 
-  test('I15 an AI agent acts for a person: what she let it, while she is signed in', async () => {
+  test('I15 an AI agent acts for a person: what she let it, while she is signed in', async (t) => {
     const pair = generateEd25519();
     const [own, half] = [join(stage.folder, 'agent.key'), join(stage.folder, 'agent.pub')];
     await writeFile(own, privatePem(pair.privateKey), { mode: 0o600 });
@@ -118,7 +118,18 @@ suite('machines', () => {
       shown.behalf?.map(({ name }) => name),
       ['ana'],
     );
-    must(await stage.ana('delegations', 'end', id), ['delegations', 'end']);
+    const around = stage.surroundings('device');
+    const env = { ...around.env, SALLYPORT_HOME: join(stage.folder, 'home-job'), ...acting };
+    const ticks = ['exec', stage.device, '--', 'sh', '-c', 'while :; do echo tick; sleep 0.05; done'];
+    const live = stage.start(ticks, { ...around, env });
+    await live.prints(/tick/);
+    const ended = stage.ana('delegations', 'end', id);
+    must(await ended, ['delegations', 'end']);
+    const told = performance.now();
+    assert.equal((await live.finished()).code, 255);
+    const ms = performance.now() - told;
+    t.diagnostic(`what it had open ended ${Math.round(ms)} ms after the answer`);
+    assert.ok(ms < 1_000, `${ms} ms`);
     const over = await job(exec, acting);
     assert.equal(over.code, 77);
     assert.match(over.stderr, /the delegation does not hold: it was ended\nnext: the person whom it is for/);

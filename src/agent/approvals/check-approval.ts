@@ -10,7 +10,7 @@ import { canonicalJson, parseJsonObject, type JsonObject } from '../../core/json
 import { limits } from '../../core/limits.ts';
 import { parseTarget } from '../../core/target.ts';
 import { decodeEvidence, textDigest } from '../../wire/approval.ts';
-import { object, text, texts, whole, type Fields } from '../../wire/fields.ts';
+import { complete, object, text, texts, whole, type Fields } from '../../wire/fields.ts';
 import type { Pass } from '../../wire/pass.ts';
 import { verifyProof } from './verify-proof.ts';
 
@@ -112,7 +112,7 @@ interface Scope {
 }
 
 function readScope(content: Fields): Scope | undefined {
-  const scope = {
+  return complete<Scope>({
     request: text(content, 'request'),
     device: text(content, 'device'),
     requester: text(object(content, 'requester') ?? {}, 'id'),
@@ -123,8 +123,7 @@ function readScope(content: Fields): Scope | undefined {
     startAt: whole(content, 'startAt'),
     usableUntil: whole(content, 'usableUntil'),
     forMs: whole(content, 'forMs'),
-  };
-  return Object.values(scope).includes(undefined) ? undefined : (scope as Scope);
+  });
 }
 
 /** As names: whatever cannot be read is the same as nothing. */

@@ -7,7 +7,7 @@ import { SallyportError } from '../../core/errors.ts';
 import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { readPrivateFile, writeFileAtomic } from '../../platform/files.ts';
-import { object, text, whole } from '../../wire/fields.ts';
+import { complete, object, text, whole } from '../../wire/fields.ts';
 import type { Pass } from '../../wire/pass.ts';
 import type { ApprovedRequest } from './check-approval.ts';
 
@@ -21,7 +21,9 @@ interface Use {
   readonly endsAt: number;
   readonly usableUntil: number;
   /** Passkey -> its counter when it signed. */
-  readonly counters: Readonly<Record<string, number>>;
+  readonly counters: Readonly<Record<string, unknown>>;
+  /** Its session has ended here: whoever gave the id out gives it out once. */
+  readonly isOver?: true;
 }
 
 export type UseAnswer =
@@ -34,8 +36,6 @@ export class UsedRequests {
   readonly #uses: Map<string, Use>;
   /** Of whatever was forgotten, the latest `usableUntil`. */
   #forgotten: number;
-  /** Sessions of this run that have ended: whoever gave their ids out gives them out once. */
-  readonly #ended = new Set<string>();
   #written: Promise<void> = Promise.resolve();
 
   private constructor(path: string, kept: Kept) {
@@ -68,7 +68,7 @@ export class UsedRequests {
     const known = this.#uses.get(digest);
     if (known !== undefined) {
       const isSame = known.session === session && known.linkNonce === linkNonce;
-      if (!isSame || this.#ended.has(session))
+      if (!isSame || known.isOver === true)
         return { ok: false, code: 'approval_used', title: 'the approved request was used before' };
       if (now >= known.endsAt)
         return { ok: false, code: 'approval_expired', title: 'what was approved is over' };
@@ -97,9 +97,10 @@ export class UsedRequests {
     return { ok: true, endsAt: use.endsAt };
   }
 
-  /** A session has ended here. Only those that used something are remembered. */
+  /** A session has ended here. */
   end(session: string): void {
-    if ([...this.#uses.values()].some((use) => use.session === session)) this.#ended.add(session);
+    for (const [digest, use] of this.#uses)
+      if (use.session === session) this.#uses.set(digest, { ...use, isOver: true });
   }
 
   #isCountedTwice({ counters }: ApprovedRequest): boolean {
@@ -153,12 +154,11 @@ function read(json: string): Kept | undefined {
 function readUse(value: unknown): Use | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
-  const use = {
+  return complete<Omit<Use, 'isOver'>>({
     session: text(fields, 'session'),
     linkNonce: text(fields, 'linkNonce'),
     endsAt: whole(fields, 'endsAt'),
     usableUntil: whole(fields, 'usableUntil'),
     counters: object(fields, 'counters'),
-  };
-  return Object.values(use).includes(undefined) ? undefined : (use as Use);
+  });
 }

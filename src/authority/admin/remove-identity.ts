@@ -3,11 +3,11 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import type { AuthorityContext } from '../context.ts';
+import { concernsIdentity } from '../../core/lock.ts';
 import { revokeCredentials } from '../enroll/credentials.ts';
 import { heldBy } from '../passkeys/own-passkeys.ts';
 import { endedSignIns } from '../passkeys/sign-ins.ts';
 import { endSessions } from '../sessions/end-session.ts';
-import type { LiveSession } from '../sessions/live-sessions.ts';
 import { reviewApproved } from '../sessions/review-sessions.ts';
 import { withoutAdministrator } from './administrators.ts';
 import { requireIdentity } from './find.ts';
@@ -54,12 +54,9 @@ export async function removeIdentity(
     ],
   });
 
-  const isOf = (live: LiveSession): boolean =>
-    live.identity === id || live.owner === id || live.behalf?.includes(id) === true;
-  const sessions = ctx.sessions.all().filter(isOf);
   await endSessions(
     ctx,
-    sessions.map((live) => live.id),
+    ctx.sessions.matching((subject) => concernsIdentity(subject, id)),
     { reason: 'policy', by: actor(caller), detail: `"${identity.name}" was removed` },
   );
   await reviewApproved(ctx);

@@ -22,7 +22,7 @@ function isOwn({ identity }: Operator, session: Session): boolean {
   return session.identity === identity.id || session.behalf?.chain.includes(identity.id) === true;
 }
 
-/** The session, when the caller opened it or sees all. */
+/** The session, when it is the caller's own or he sees all. */
 export async function requireOwnSession(
   ctx: AuthorityContext,
   caller: Operator,

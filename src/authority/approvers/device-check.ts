@@ -3,6 +3,7 @@
 
 import { provenPersons, type ApproverSet, type SignedWith } from '../../core/approver-set.ts';
 import type { Device, DeviceApprovals } from '../../core/device.ts';
+import type { DeviceId } from '../../core/ids.ts';
 import type { AccessRequest } from '../../core/request.ts';
 import { openApproval, readAssertion } from '../../wire/approval.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -22,6 +23,12 @@ export async function deviceCheckOf(
   const { check, version } = approvals;
   const record = version === undefined ? undefined : await ctx.store.get('approverset', String(version));
   return { check, set: record?.value.set };
+}
+
+/** Likewise, by its id; a device that is gone looks at nothing. */
+export async function deviceCheckAt(ctx: AuthorityContext, id: DeviceId): Promise<DeviceCheck | undefined> {
+  const device = await ctx.store.get('device', id);
+  return device === undefined ? undefined : await deviceCheckOf(ctx, device.value);
 }
 
 /** How many persons it takes there, at least. */

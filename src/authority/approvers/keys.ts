@@ -23,7 +23,11 @@ export async function addApproverKey(
   statement: string,
 ): Promise<ApproverKeys> {
   const { id, kind } = caller.identity;
-  if (kind !== 'human') throw new SallyportError('forbidden', 'only people approve');
+  if (kind !== 'human') {
+    throw new SallyportError('forbidden', 'only people approve', {
+      next: 'whoever approves makes it, signed in as himself',
+    });
+  }
   const opened = openApproverYes(statement);
   if (opened?.digest !== id) {
     throw new SallyportError('invalid', 'this is not signed by a key, for you', {

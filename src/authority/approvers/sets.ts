@@ -90,7 +90,9 @@ export async function makeApproverSet(
 /** Whoever is in a set approves on devices: a person, with something to sign with that outlives a sign-in. */
 async function personOf(ctx: AuthorityContext, identity: Identity): Promise<Person> {
   if (identity.kind !== 'human') {
-    throw new SallyportError('invalid', `"${identity.name}" is no person, and only people approve`);
+    throw new SallyportError('invalid', `"${identity.name}" is no person, and only people approve`, {
+      next: 'name people: sallyport identities ls',
+    });
   }
   const passkeys = [];
   if (ctx.broker.console !== undefined) {

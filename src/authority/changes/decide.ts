@@ -31,9 +31,9 @@ export async function approveChange(
 ): Promise<ChangeView> {
   const change = await requireChange(ctx, text);
   const asker = await ctx.store.get('identity', change.askedBy);
-  const fault =
-    asker === undefined ? 'whoever asked for it is gone' : secondFault(caller.identity, asker.value);
-  if (asker === undefined || fault !== undefined) throw forbidden(fault ?? '');
+  if (asker === undefined) throw forbidden('whoever asked for it is gone');
+  const fault = secondFault(caller.identity, asker.value);
+  if (fault !== undefined) throw forbidden(fault);
   // What he may not do any more is not done for him.
   const asOperator: Operator = {
     ...caller,

@@ -19,7 +19,7 @@ import type { AuthorityContext } from '../context.ts';
 import { invitePerson } from '../enroll/invite.ts';
 import { setKeys } from '../break-glass/keys.ts';
 import { checkPolicies } from '../policy/check.ts';
-import { throughSecond } from './second.ts';
+import { hasSecond, throughSecond } from './second.ts';
 
 /** Who decides about others, and who approves. */
 const guardedRoles: ReadonlySet<string> = new Set(['administrator', 'approver']);
@@ -106,20 +106,17 @@ export async function invite(
   const known = await findIdentity(ctx, body.name);
   const isOther = known !== undefined && known.id !== caller.identity.id;
   const role = [...(body.roles ?? []), ...(isOther ? known.roles : [])].find((one) => guardedRoles.has(one));
-  const apply = async (): Promise<Invited> => await invitePerson(ctx, caller, body);
-  if (role === undefined) return await apply();
-  return await throughSecond(ctx, caller, undefined, apply).catch((error: unknown) => {
-    if (!(error instanceof SallyportError) || error.code !== 'second_needed') throw error;
-    throw isOther
-      ? new SallyportError(
-          'second_needed',
-          `a key for "${body.name}", who is ${role}, would be in your hands`,
-          {
-            next: `he makes it himself, or the broker's owner on its machine: sallyport broker invite ${body.name}`,
-          },
-        )
-      : new SallyportError('second_needed', `an invite as ${role} would wait for a second administrator`, {
-          next: `invite without it, then: sallyport roles grant ${body.name} ${role}`,
-        });
-  });
+  if (role === undefined || !(await hasSecond(ctx, caller.identity)))
+    return await invitePerson(ctx, caller, body);
+  throw isOther
+    ? new SallyportError(
+        'second_needed',
+        `a key for "${body.name}", who is ${role}, would be in your hands`,
+        {
+          next: `he makes it himself, or the broker's owner on its machine: sallyport broker invite ${body.name}`,
+        },
+      )
+    : new SallyportError('second_needed', `an invite as ${role} would wait for a second administrator`, {
+        next: `invite without it, then: sallyport roles grant ${body.name} ${role}`,
+      });
 }

@@ -13,23 +13,22 @@ import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { changeWords } from './words.ts';
 
-/** Does it at once, or files it (what has no order cannot be) and throws `second_needed` in words. */
+/** Does it at once, or files it and throws `second_needed` in words. */
 export async function throughSecond<T>(
   ctx: AuthorityContext,
   caller: Operator,
-  order: ChangeOrder | undefined,
+  order: ChangeOrder,
   apply: () => Promise<T>,
 ): Promise<T> {
   if (!(await hasSecond(ctx, caller.identity))) return await apply();
-  if (order === undefined) throw new SallyportError('second_needed', 'this waits for a second administrator');
   const { id } = await file(ctx, caller, order);
   throw new SallyportError('second_needed', `this waits for a second administrator: ${id}`, {
     next: `another one reads it and agrees: sallyport changes show ${id}, then: sallyport changes approve ${id}`,
   });
 }
 
-/** Somebody who is locked counts here: else a lock on him would be the way past him. */
-async function hasSecond(ctx: AuthorityContext, asker: Identity): Promise<boolean> {
+/** Whether anybody could agree to what he asks for. Somebody who is locked counts here: else a lock on him would be the way past him. */
+export async function hasSecond(ctx: AuthorityContext, asker: Identity): Promise<boolean> {
   if (!ctx.broker.fourEyes) return false;
   const now = ctx.clock.now();
   for await (const { value } of eachRecord(ctx.store, 'identity')) {

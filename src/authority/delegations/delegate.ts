@@ -134,7 +134,7 @@ export async function endDelegation(
       ? { value: { ...value, endedAt: ctx.clock.now() }, events: [draft] }
       : undefined,
   );
-  await reviewDelegated(ctx);
+  await reviewDelegated(ctx, delegation.chain[0]);
   return { done: true };
 }
 

@@ -83,6 +83,6 @@ export async function signOut(ctx: AuthorityContext, caller: Operator): Promise<
     if ((await ctx.store.get('session', live.id))?.value.cnf === spki) opened.push(live.id);
   }
   await endSessions(ctx, opened, { reason: 'operator_gone', by: actor(caller), detail: 'signed out' });
-  await reviewDelegated(ctx);
+  await reviewDelegated(ctx, identity.id);
   return { done: true };
 }

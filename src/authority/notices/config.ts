@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseHostPort } from '../../core/broker-config.ts';
-import { SallyportError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
+import { fileFault } from '../../platform/file-fault.ts';
 import { readPrivateFile } from '../../platform/files.ts';
-import { readYamlFile } from '../../platform/yaml-file.ts';
+import { readConfigFile, unusable } from '../config-file.ts';
+import { readWebhookSecret } from '../webhook.ts';
 
 const mailAddress = z
   .string()
@@ -62,55 +62,53 @@ export interface NoticeConfig {
 
 /** Undefined without the file. Throws SallyportError, in words, on one that cannot be used. */
 export async function readNoticeConfig(dataDir: string): Promise<NoticeConfig | undefined> {
-  const path = join(dataDir, 'notifications.yaml');
-  const read = await readYamlFile(path);
-  if (!read.ok && read.fault === 'missing') return undefined;
-  if (!read.ok) throw unusable(path, `is not YAML: ${read.message}`);
-  const parsed = fileShape.safeParse(read.value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw unusable(path, `"${issue?.path.join('.') ?? ''}": ${issue?.message ?? 'is not valid'}`);
-  }
-  const { webhooks = {}, mail, addresses = {}, caFile } = parsed.data;
+  const file = {
+    path: join(dataDir, 'notifications.yaml'),
+    shape: fileShape,
+    docs: 'docs/notifications.md',
+  };
+  const config = await readConfigFile(file);
+  if (config === undefined) return undefined;
+  const { webhooks = {}, mail, addresses = {}, caFile } = config;
   if (Object.keys(addresses).length > 0 && mail === undefined)
-    throw unusable(path, 'has "addresses" and no "mail" to write to them by');
+    throw unusable(file, 'has "addresses" and no "mail" to write to them by');
   const places = new Map<string, WebhookPlace>();
   for (const [name, { url, secretFile }] of Object.entries(webhooks)) {
-    places.set(name, { url: new URL(url), secret: await secretOf(path, secretFile) });
+    const secret = await readWebhookSecret(secretFile);
+    if (secret === undefined)
+      throw unusable(file, `the secret of "${name}" in "${secretFile}" is missing or too short`);
+    places.set(name, { url: new URL(url), secret });
   }
   return {
     webhooks: places,
-    ...(mail === undefined ? {} : { mail: await mailPlace(path, mail) }),
+    ...(mail === undefined ? {} : { mail: await mailPlace(file, mail) }),
     addresses: new Map(Object.entries(addresses)),
-    ...(caFile === undefined ? {} : { ca: await readFile(caFile, 'utf8') }),
+    ...(caFile === undefined ? {} : { ca: await readCa(file, caFile) }),
   };
 }
 
+type File = Parameters<typeof unusable>[0];
+
+async function readCa(file: File, caFile: string): Promise<string> {
+  try {
+    return await readFile(caFile, 'utf8');
+  } catch (error) {
+    const { message } = fileFault(error, 'read', caFile);
+    throw unusable(file, `names a "caFile" that is of no use: ${message}`);
+  }
+}
+
 async function mailPlace(
-  path: string,
+  file: File,
   { server, tls = 'starttls', from, user, passwordFile }: NonNullable<z.infer<typeof fileShape>['mail']>,
 ): Promise<MailPlace> {
   const place = parseHostPort(server);
-  if (place === undefined) throw unusable(path, '"mail.server" is HOST:PORT, like smtp.example.com:587');
+  if (place === undefined) throw unusable(file, '"mail.server" is HOST:PORT, like smtp.example.com:587');
   if ((user === undefined) !== (passwordFile === undefined))
-    throw unusable(path, '"mail.user" and "mail.passwordFile" go together');
+    throw unusable(file, '"mail.user" and "mail.passwordFile" go together');
   if (user === undefined || passwordFile === undefined)
     return { ...place, isImplicit: tls === 'implicit', from };
   const password = (await readPrivateFile(passwordFile))?.toString('utf8').trim();
-  if (password === undefined) throw unusable(path, `the password in "${passwordFile}" is missing`);
+  if (password === undefined) throw unusable(file, `the password in "${passwordFile}" is missing`);
   return { ...place, isImplicit: tls === 'implicit', from, login: { user, password } };
-}
-
-/** Standard Webhooks writes secrets as "whsec_" and base64. */
-async function secretOf(path: string, file: string): Promise<Buffer> {
-  const text = (await readPrivateFile(file))?.toString('utf8').trim();
-  if (text === undefined || text.length < limits.webhookSecretMinLength)
-    throw unusable(path, `the secret in "${file}" is missing or too short`);
-  return text.startsWith('whsec_') ? Buffer.from(text.slice(6), 'base64') : Buffer.from(text, 'utf8');
-}
-
-function unusable(path: string, what: string): SallyportError {
-  return new SallyportError('invalid', `"${path}" ${what}`, {
-    next: 'docs/notifications.md shows a whole example; correct it, then start again',
-  });
 }

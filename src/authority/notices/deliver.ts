@@ -1,10 +1,10 @@
 // Brings one notice to where it goes: a webhook signed as Standard Webhooks 1.0 has it, or a mail over TLS that is
 // verified. Rejects with words; whoever asked tries again.
 
-import { createHmac } from 'node:crypto';
 import { request } from 'node:https';
 import type { Notice } from '../../core/notice.ts';
 import { limits } from '../../core/limits.ts';
+import { webhookMac } from '../webhook.ts';
 import type { MailPlace, NoticeConfig, WebhookPlace } from './config.ts';
 
 export async function deliver(notice: Notice, config: NoticeConfig, now: number): Promise<void> {
@@ -30,7 +30,7 @@ function post(notice: Notice, { place, ca, now }: Posting): Promise<void> {
   const data = { subject, text, ...(link === undefined ? {} : { link }) };
   const body = JSON.stringify({ type, timestamp: new Date(createdAt).toISOString(), data });
   const stamp = String(Math.floor(now / 1_000));
-  const mac = createHmac('sha256', place.secret).update(`${id}.${stamp}.${body}`, 'utf8').digest('base64');
+  const mac = webhookMac(place.secret, { id, stamp, body }).toString('base64');
   return new Promise((resolve, reject) => {
     const sent = request(place.url, {
       method: 'POST',

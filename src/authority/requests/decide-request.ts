@@ -15,7 +15,7 @@ import {
   type RequestEvent,
 } from '../../core/request.ts';
 import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
-import { deviceCheckOf, isEnoughFor, type DeviceCheck } from '../approvers/device-check.ts';
+import { deviceCheckAt, isEnoughFor, type DeviceCheck } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { endSession } from '../sessions/end-session.ts';
@@ -31,7 +31,7 @@ export async function approveRequest(
 ): Promise<RequestView> {
   const { value: request } = await requireRequest(ctx, caller, asked.id);
   await requireCounts(ctx, caller, request);
-  const check = await checkFor(ctx, request);
+  const check = await deviceCheckAt(ctx, request.device);
   requireWay(ctx, request, { proof: asked.proof, check });
   const signed = await requireSigned(ctx, caller, { request, proof: asked.proof });
   const valid = await validApprovers(ctx, request);
@@ -179,11 +179,6 @@ function requireWay(
   throw new SallyportError('forbidden', 'policy wants a passkey for this approval', {
     next: `approve it in the console: ${ctx.broker.console?.origin ?? ''}/requests/${id}`,
   });
-}
-
-async function checkFor(ctx: AuthorityContext, { device }: AccessRequest): Promise<DeviceCheck | undefined> {
-  const stored = await ctx.store.get('device', device);
-  return stored === undefined ? undefined : await deviceCheckOf(ctx, stored.value);
 }
 
 async function refuse(

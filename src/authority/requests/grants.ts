@@ -36,27 +36,16 @@ export async function findGrant(ctx: AuthorityContext, wish: Wish, cnf: string):
   const check = await deviceCheckOf(ctx, wish.device);
   for (const request of items.toReversed()) {
     if (!covers(request.value, wish, { cnf, now: ctx.clock.now() })) continue;
-    if (request.value.breakGlass !== undefined) return { request, counted: byBreakGlass };
-    const valid = await validApprovers(ctx, request.value);
-    const counting = notBehalf(
-      request.value.approvals,
-      valid,
+    const { counted, counting } = await count(
+      ctx,
+      request.value,
       wish.behalf?.map(({ id }) => id),
     );
-    const persons = new Set(counting.map(({ by }) => by)).size;
-    if (persons < request.value.needed || !isEnoughFor(check, counting, wish.identity.id)) continue;
-    return { request, counted: { approvals: persons, passkeyApprovals: personsByPasskey(counting).size } };
+    const isEnough =
+      counted.approvals >= request.value.needed && isEnoughFor(check, counting, wish.identity.id);
+    if (counted.breakGlass === true || isEnough) return { request, counted };
   }
   return undefined;
-}
-
-/** For whom somebody acts would approve himself. */
-function notBehalf(
-  approvals: AccessRequest['approvals'],
-  valid: ReadonlySet<string>,
-  behalf: readonly string[] = [],
-): AccessRequest['approvals'] {
-  return approvals.filter(({ by }) => valid.has(by) && !behalf.includes(by));
 }
 
 function covers(
@@ -103,17 +92,23 @@ export async function approvalsOf(
     : { approvals: 0, passkeyApprovals: 0 };
 }
 
-/** As a request stands at this moment. */
+/** As a request stands at this moment. `behalf`: for whom somebody acts; they would approve themselves. */
 export async function countedNow(
   ctx: AuthorityContext,
   request: AccessRequest,
   behalf?: readonly string[],
 ): Promise<CountedApprovals> {
-  if (request.breakGlass !== undefined) return byBreakGlass;
+  return (await count(ctx, request, behalf)).counted;
+}
+
+async function count(
+  ctx: AuthorityContext,
+  request: AccessRequest,
+  behalf: readonly string[] = [],
+): Promise<{ readonly counted: CountedApprovals; readonly counting: AccessRequest['approvals'] }> {
+  if (request.breakGlass !== undefined) return { counted: byBreakGlass, counting: [] };
   const valid = await validApprovers(ctx, request);
-  const counting = notBehalf(request.approvals, valid, behalf);
-  return {
-    approvals: new Set(counting.map(({ by }) => by)).size,
-    passkeyApprovals: personsByPasskey(counting).size,
-  };
+  const counting = request.approvals.filter(({ by }) => valid.has(by) && !behalf.includes(by));
+  const approvals = new Set(counting.map(({ by }) => by)).size;
+  return { counting, counted: { approvals, passkeyApprovals: personsByPasskey(counting).size } };
 }

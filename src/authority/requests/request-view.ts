@@ -11,7 +11,7 @@ import { canonicalJson } from '../../core/json.ts';
 import { identityName } from '../admin/names.ts';
 import { seesAll, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
-import { deviceCheckOf, neededBy } from '../approvers/device-check.ts';
+import { deviceCheckAt, neededBy } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Stored } from '../store/store.ts';
 import { approvalFault, factsOf } from './approvals.ts';
@@ -69,8 +69,7 @@ async function deviceCheck(
   ctx: AuthorityContext,
   { device }: AccessRequest,
 ): Promise<RequestView['checkedByDevice']> {
-  const stored = await ctx.store.get('device', device);
-  const check = stored === undefined ? undefined : await deviceCheckOf(ctx, stored.value);
+  const check = await deviceCheckAt(ctx, device);
   if (check === undefined) return undefined;
   const { set } = check;
   return {

@@ -185,7 +185,7 @@ async function endIfOvertaken(
   { wanted, destination, acting }: Granted,
 ): Promise<void> {
   const lock = lockOn(ctx, wanted.identity, destination, acting?.principals);
-  if (acting !== undefined) await reviewDelegated(ctx);
+  if (acting !== undefined) await reviewDelegated(ctx, acting.delegation.chain[0]);
   const device = (await ctx.store.get('device', session.device))?.value;
   const isKnown = device !== undefined && (await ctx.store.get('identity', session.identity)) !== undefined;
   const isLinked = ctx.gates.link(session.link) !== undefined;

@@ -3,7 +3,7 @@
 
 import type { AuthorityContext } from '../context.ts';
 import type { EndReason } from '../../core/end-reason.ts';
-import type { SessionId } from '../../core/ids.ts';
+import type { IdentityId, SessionId } from '../../core/ids.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Session } from '../../core/session-record.ts';
 import { liveChain } from '../delegations/live-chain.ts';
@@ -33,11 +33,11 @@ export async function reviewTicket(ctx: AuthorityContext, ticket: string): Promi
   );
 }
 
-/** A delegation ended, or a sign-in that some were made with: what was opened under any is looked at. */
-export async function reviewDelegated(ctx: AuthorityContext): Promise<void> {
+/** A delegation of this person ended, or a sign-in that some were made with: what was opened for him is looked at. */
+export async function reviewDelegated(ctx: AuthorityContext, person: IdentityId): Promise<void> {
   await review(
     ctx,
-    ctx.sessions.all().filter(({ behalf }) => behalf !== undefined),
+    ctx.sessions.all().filter(({ behalf }) => behalf?.includes(person) === true),
   );
 }
 

@@ -3,11 +3,9 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { SallyportError } from '../../core/errors.ts';
 import type { Json } from '../../core/json.ts';
-import { limits } from '../../core/limits.ts';
-import { readPrivateFile } from '../../platform/files.ts';
-import { readYamlFile } from '../../platform/yaml-file.ts';
+import { readConfigFile, unusable } from '../config-file.ts';
+import { readWebhookSecret } from '../webhook.ts';
 
 const pointer = z.string().regex(/^(?:\/[^/]*)+$/, 'write a JSON Pointer, like "/issue/key"');
 
@@ -45,36 +43,17 @@ export type TicketSources = ReadonlyMap<string, TicketSource>;
 
 /** Empty without the file. Throws SallyportError, in words, on a file that cannot be used. */
 export async function readTicketSources(dataDir: string): Promise<TicketSources> {
-  const path = join(dataDir, 'tickets.yaml');
-  const read = await readYamlFile(path);
-  if (!read.ok && read.fault === 'missing') return new Map();
-  if (!read.ok) throw unusable(path, `is not YAML: ${read.message}`);
-  const parsed = fileShape.safeParse(read.value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw unusable(path, `"${issue?.path.join('.') ?? ''}": ${issue?.message ?? 'is not valid'}`);
-  }
+  const file = { path: join(dataDir, 'tickets.yaml'), shape: fileShape, docs: 'docs/tickets.md' };
+  const config = await readConfigFile(file);
   const sources = new Map<string, TicketSource>();
-  for (const [name, { secretFile, ...source }] of Object.entries(parsed.data.sources)) {
-    if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw unusable(path, `"${name}": a name is in lower case`);
-    const secret = (await readPrivateFile(secretFile))?.toString('utf8').trim();
-    if (secret === undefined || secret.length < limits.webhookSecretMinLength) {
-      throw unusable(path, `the secret of "${name}" in "${secretFile}" is missing or too short`);
-    }
-    sources.set(name, { ...source, secret: secretBytes(secret) });
+  for (const [name, { secretFile, ...source }] of Object.entries(config?.sources ?? {})) {
+    if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw unusable(file, `"${name}": a name is in lower case`);
+    const secret = await readWebhookSecret(secretFile);
+    if (secret === undefined)
+      throw unusable(file, `the secret of "${name}" in "${secretFile}" is missing or too short`);
+    sources.set(name, { ...source, secret });
   }
   return sources;
-}
-
-/** Standard Webhooks writes secrets as "whsec_" and base64. */
-function secretBytes(text: string): Buffer {
-  return text.startsWith('whsec_') ? Buffer.from(text.slice(6), 'base64') : Buffer.from(text, 'utf8');
-}
-
-function unusable(path: string, what: string): SallyportError {
-  return new SallyportError('invalid', `"${path}" ${what}`, {
-    next: 'docs/tickets.md shows whole examples; correct it, then start again',
-  });
 }
 
 /** RFC 6901; undefined where there is nothing. */

@@ -4,6 +4,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { limits } from '../../core/limits.ts';
+import { webhookMac } from '../webhook.ts';
 import type { TicketSource } from './sources.ts';
 
 export interface Raw {
@@ -35,7 +36,7 @@ function standard(secret: Buffer, { body, headers }: Raw, now: number): Verified
   );
   if (id === undefined || stamp === undefined || signatures === undefined) return 'no_signature';
   if (id.length > limits.webhookIdMaxLength || !/^[0-9]{1,12}$/.test(stamp)) return 'no_signature';
-  const expected = createHmac('sha256', secret).update(`${id}.${stamp}.`, 'utf8').update(body).digest();
+  const expected = webhookMac(secret, { id, stamp, body });
   const shown = signatures.split(' ').slice(0, limits.webhookSignaturesMax);
   const isSigned = shown.some(
     (text) => text.startsWith('v1,') && isSame(Buffer.from(text.slice(3), 'base64'), expected),

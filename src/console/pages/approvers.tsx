@@ -3,10 +3,10 @@
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import type { ApproverSetView } from '../../api/approvers.ts';
-import { call, Problem } from '../api.ts';
+import { call } from '../api.ts';
 import { ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
 import { when } from '../parts/words.ts';
-import { digestOf, signText } from '../passkey.ts';
+import { signShown } from '../passkey.ts';
 
 export function Approvers() {
   const found = useQuery({
@@ -82,15 +82,7 @@ function Sign({ set }: { readonly set: ApproverSetView }) {
   const { isRunning, error, run } = useOnce();
   const queries = useQueryClient();
   const sign = async (): Promise<void> => {
-    // INVARIANT: the hash is made here, of the text that is shown, and never taken from the broker.
-    if ((await digestOf('approvers', set.content)) !== set.digest) {
-      throw new Problem(
-        'the broker names another hash than the one of what it shows',
-        'internal',
-        'nothing was signed; tell whoever runs the broker',
-      );
-    }
-    const assertion = await signText('approvers', set.content);
+    const assertion = await signShown('approvers', set);
     await call('POST /v1/approver-sets/:version/sign', {
       params: { version: set.version },
       body: { assertion },

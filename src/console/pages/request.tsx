@@ -5,12 +5,12 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { RequestView } from '../../api/requests.ts';
 import { readRequestContent } from '../../core/request-content.ts';
-import { call, Problem } from '../api.ts';
+import { call } from '../api.ts';
 import { useMe } from '../me.ts';
 import { ConfirmButton, ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
 import { rowsOf, unusualIn } from '../parts/request-content.ts';
 import { when } from '../parts/words.ts';
-import { digestOf, signText } from '../passkey.ts';
+import { signShown } from '../passkey.ts';
 import { State } from './requests.tsx';
 
 export function Request() {
@@ -95,15 +95,7 @@ function Approve({ request }: { readonly request: RequestView }) {
   const { isRunning, error, run } = useOnce();
   const queries = useQueryClient();
   const approve = async (): Promise<void> => {
-    // INVARIANT: the hash is made here, of the text that is shown, and never taken from the broker.
-    if ((await digestOf('approval', request.content)) !== request.digest) {
-      throw new Problem(
-        'the broker names another hash than the one of what it shows',
-        'internal',
-        'nothing was approved; tell whoever runs the broker',
-      );
-    }
-    const assertion = await signText('approval', request.content);
+    const assertion = await signShown('approval', request);
     await call('POST /v1/requests/:id/approve', { params: { id: request.id }, body: { assertion } });
     await queries.invalidateQueries();
   };

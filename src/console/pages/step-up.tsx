@@ -5,10 +5,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { StepUpView } from '../../api/step-ups.ts';
-import { call, Problem } from '../api.ts';
+import { call } from '../api.ts';
 import { ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
 import { when } from '../parts/words.ts';
-import { digestOf, signText } from '../passkey.ts';
+import { signShown } from '../passkey.ts';
 
 export function StepUp() {
   const { id } = useParams({ from: '/step-up/$id' });
@@ -33,15 +33,7 @@ function Confirm({ shown }: { readonly shown: StepUpView }) {
   // What is shown is read from the very text that is signed.
   const content = JSON.parse(shown.content) as Readonly<Record<string, unknown>>;
   const confirm = async (): Promise<void> => {
-    // INVARIANT: the hash is made here, of the text that is shown, and never taken from the broker.
-    if ((await digestOf('stepUp', shown.content)) !== shown.digest) {
-      throw new Problem(
-        'the broker names another hash than the one of what it shows',
-        'internal',
-        'nothing was signed; tell whoever runs the broker',
-      );
-    }
-    const assertion = await signText('stepUp', shown.content);
+    const assertion = await signShown('stepUp', shown);
     await call('POST /v1/step-ups/:id/confirm', { params: { id: shown.id }, body: { assertion } });
     setDone(true);
   };
