@@ -125,6 +125,8 @@ export const whoami = z.object({
   broker: z.string(),
   certificate: z.object({ serial: z.string(), notAfter: time }),
   sessions: z.array(named),
+  /** The provider that let this browser in, as people read it. */
+  provider: z.string().optional(),
   /** What everybody is to know: in words. */
   alarms: z.array(z.string()).optional(),
   /** Thumbprints of the keys that he approves with on devices. */

@@ -17,6 +17,8 @@ export interface Route {
   readonly isSlow?: true;
   /** Its handler sees the bytes of the body: a signature is over them. */
   readonly isRaw?: true;
+  /** Its body is a form (application/x-www-form-urlencoded). */
+  readonly isForm?: true;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;

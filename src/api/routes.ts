@@ -15,6 +15,7 @@ import { noticeRoutes } from './notices.ts';
 import * as nouns from './nouns.ts';
 import { passkeyRoutes } from './passkey-routes.ts';
 import * as policy from './policy.ts';
+import { providerRoutes } from './provider-routes.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
 import { byId, devices, operators, type Route } from './route.ts';
 import * as services from './services.ts';
@@ -28,6 +29,7 @@ export const routes = {
   ...noticeRoutes,
   ...delegationRoutes,
   ...passkeyRoutes,
+  ...providerRoutes,
 
   health: {
     method: 'GET',

@@ -30,6 +30,7 @@ import { breakGlassSweep } from './break-glass/uses.ts';
 import { startSweep } from './sweep.ts';
 import { assertionSweep } from './workload/forget-assertions.ts';
 import { readTicketSources } from './tickets/sources.ts';
+import { readProviders } from './providers/config.ts';
 import { readNoticeConfig } from './notices/config.ts';
 import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
@@ -149,7 +150,10 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       closers.push(startSweep(ctx, sweep));
 
     const pages = options.consoleDir === undefined ? undefined : await ConsolePages.load(options.consoleDir);
-    const api = await buildApi(ctx, pages === undefined ? {} : { pages });
+    const api = await buildApi(ctx, {
+      providers: await readProviders(options.dataDir),
+      ...(pages === undefined ? {} : { pages }),
+    });
     closers.push(async () => await api.close());
     const socketMode = options.isGateApart === true ? 0o660 : 0o600;
     const listener = await listenApi(api, { runDir: options.runDir, socketMode, ctx });

@@ -1,8 +1,11 @@
-// A YAML file of the data directory beside broker.yaml (tickets.yaml, notifications.yaml): read at the start, whole and
+// A YAML file of the data directory beside broker.yaml (tickets.yaml, notifications.yaml, providers.yaml): read at the start, whole and
 // strict, or refused in words.
 
+import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { SallyportError } from '../core/errors.ts';
+import { fileFault } from '../platform/file-fault.ts';
+import { readPrivateFile } from '../platform/files.ts';
 import { readYamlFile } from '../platform/yaml-file.ts';
 
 export interface ConfigFile<T> {
@@ -23,11 +26,26 @@ export async function readConfigFile<T>(file: ConfigFile<T>): Promise<T | undefi
   throw unusable(file, `"${issue?.path.join('.') ?? ''}": ${issue?.message ?? 'is not valid'}`);
 }
 
+export type Named = Pick<ConfigFile<unknown>, 'path' | 'docs'>;
+
+/** PEM of authorities that a file names. Throws SallyportError. */
+export async function readCaFile(file: Named, caFile: string): Promise<string> {
+  try {
+    return await readFile(caFile, 'utf8');
+  } catch (error) {
+    const { message } = fileFault(error, 'read', caFile);
+    throw unusable(file, `names a "caFile" that is of no use: ${message}`);
+  }
+}
+
+/** One secret, without the space around it, of a file of mode 0600. Undefined: it is missing, or empty. */
+export async function readSecretFile(path: string): Promise<string | undefined> {
+  const text = (await readPrivateFile(path))?.toString('utf8').trim();
+  return text === '' ? undefined : text;
+}
+
 /** `what` goes on from the file's name. */
-export function unusable(
-  { path, docs }: Pick<ConfigFile<unknown>, 'path' | 'docs'>,
-  what: string,
-): SallyportError {
+export function unusable({ path, docs }: Named, what: string): SallyportError {
   return new SallyportError('invalid', `"${path}" ${what}`, {
     next: `${docs} shows a whole example; correct it, then start again`,
   });

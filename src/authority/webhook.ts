@@ -3,11 +3,11 @@
 
 import { createHmac } from 'node:crypto';
 import { limits } from '../core/limits.ts';
-import { readPrivateFile } from '../platform/files.ts';
+import { readSecretFile } from './config-file.ts';
 
 /** Of a file of mode 0600; "whsec_" and base64, or the text itself. Undefined: it is missing, or too short. */
 export async function readWebhookSecret(file: string): Promise<Buffer | undefined> {
-  const text = (await readPrivateFile(file))?.toString('utf8').trim();
+  const text = await readSecretFile(file);
   if (text === undefined || text.length < limits.webhookSecretMinLength) return undefined;
   return text.startsWith('whsec_') ? Buffer.from(text.slice(6), 'base64') : Buffer.from(text, 'utf8');
 }

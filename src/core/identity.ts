@@ -26,6 +26,18 @@ export type WorkloadTrust =
       readonly claims: Readonly<Record<string, string>>;
     };
 
+/** A person at an OpenID Connect provider: only both together are one person. */
+export interface ProviderSubject {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** The session at a provider that something here stands on; `sid` where the provider names it. */
+export interface ProviderSession {
+  readonly issuer: string;
+  readonly sid?: string;
+}
+
 export interface Identity {
   readonly id: IdentityId;
   readonly kind: Exclude<IdentityKind, 'device'>;
@@ -36,6 +48,8 @@ export interface Identity {
   readonly owner?: IdentityId;
   readonly purpose?: string;
   readonly trust?: WorkloadTrust;
+  /** Who he is at the provider that made him known here (OpenID Connect Core, section 5.7); his roles are its word. */
+  readonly provider?: ProviderSubject;
   readonly invitedBy?: IdentityId;
   readonly createdAt: number;
   readonly expiresAt?: number;
@@ -52,6 +66,8 @@ export interface Credential {
   readonly spki: string;
   readonly notBefore: number;
   readonly notAfter: number;
+  /** A provider's sign-in let the command in. */
+  readonly provider?: ProviderSession;
   readonly revokedAt?: number;
 }
 

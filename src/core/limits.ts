@@ -365,4 +365,12 @@ export const limits = {
   providerKeysKeptMs: 10 * 60_000,
   providerKeysCooldownMs: 30_000,
   providersMax: 50,
+  /** What a provider said of itself counts for so long. */
+  providerKnownMs: 60 * 60_000,
+  /** From leaving for a provider to coming back. */
+  providerRoundMs: 10 * 60_000,
+  /** How lately a provider has to have asked who it is, where it was told to ask again. */
+  providerFreshMs: 5 * 60_000,
+  /** A provider's word that somebody signed out, after it was made. */
+  logoutMaxAgeMs: 5 * 60_000,
 } as const;

@@ -1,6 +1,7 @@
 // How people are themselves in a browser: passkeys, and the sign-ins that they open (a browser login is a sign-in,
 // never a session: design section 2).
 
+import type { ProviderSession } from './identity.ts';
 import type { IdentityId } from './ids.ts';
 
 /** A WebAuthn credential of one person. The id is the SHA-256 of the authenticator's own, base64url. */
@@ -21,11 +22,12 @@ export interface Passkey {
   readonly lastUsedAt?: number;
 }
 
-/** A browser that a passkey let in. The id is the SHA-256 of the cookie's value, base64url. */
+/** A browser that a passkey, or a provider, let in. The id is the SHA-256 of the cookie's value, base64url. */
 export interface SignIn {
   readonly id: string;
   readonly identity: IdentityId;
-  readonly passkey: string;
+  readonly passkey?: string;
+  readonly provider?: ProviderSession;
   readonly createdAt: number;
   readonly expiresAt: number;
 }

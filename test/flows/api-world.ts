@@ -56,10 +56,14 @@ const browserHeader = 'x-test-browser';
 
 export async function makeApiWorld(
   policy?: string | null,
-  options: Pick<ApiOptions, 'issuerKeys'> & { readonly ticketSources?: TicketSources } = {},
+  options: Pick<ApiOptions, 'issuerKeys' | 'providers'> & {
+    readonly ticketSources?: TicketSources;
+    /** Where the clock starts, Unix ms: beside programs that have only the real time. */
+    readonly now?: number;
+  } = {},
 ): Promise<ApiWorld> {
-  const { ticketSources, ...apiOptions } = options;
-  const base = await makeWorld(policy, ticketSources);
+  const { ticketSources, now, ...apiOptions } = options;
+  const base = await makeWorld(policy, ticketSources, now);
   const lines: string[] = [];
   const log = await createLog({
     component: 'authority',

@@ -52,8 +52,9 @@ export interface World {
 export async function makeWorld(
   policyText: string | null = operatorsPolicy,
   ticketSources: TicketSources = new Map(),
+  now?: number,
 ): Promise<World> {
-  const clock = new ManualClock();
+  const clock = new ManualClock(now === undefined ? {} : { now });
   const random = seededRandom('flows');
   const dir = mkdtempSync(join(tmpdir(), 'sallyport-flow-'));
   const pki = await loadOrCreateAuthorityKeys({

@@ -28,7 +28,7 @@ export async function removeIdentity(
   await leaveOwned(ctx, caller, { identity, ...offboarding });
   const revoked = await revokeCredentials(ctx, { holder: id });
   const passkeys = await heldBy(ctx, id);
-  const browsers = await endedSignIns(ctx, { identity: id });
+  const browsers = await endedSignIns(ctx, id);
 
   await ctx.store.commit({
     changes: [

@@ -6,7 +6,11 @@ import type { AuthorityContext } from '../context.ts';
 import type { Operator } from './operator.ts';
 import { iso } from './time-text.ts';
 
-export async function whoami(ctx: AuthorityContext, caller: Operator): Promise<Whoami> {
+export async function whoami(
+  ctx: AuthorityContext,
+  caller: Operator,
+  provider: string | undefined,
+): Promise<Whoami> {
   const { identity, serial, notAfter } = caller;
   const sessions: Whoami['sessions'] = [];
   for (const live of ctx.sessions.all()) {
@@ -22,6 +26,7 @@ export async function whoami(ctx: AuthorityContext, caller: Operator): Promise<W
     broker: ctx.broker.name,
     certificate: { serial, notAfter: iso(notAfter) },
     sessions,
+    ...(provider === undefined ? {} : { provider }),
     alarms: await breakGlassAlarms(ctx, caller),
     ...(identity.approverKeys === undefined ? {} : { approverKeys: [...identity.approverKeys] }),
   };

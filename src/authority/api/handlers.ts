@@ -51,6 +51,7 @@ import { addPasskey, beginAddPasskey, listPasskeys, removePasskey } from '../pas
 import type { LetIn, PasskeyDoor } from '../passkeys/passkey-door.ts';
 import { beginStepUp, confirmStepUp, showStepUp, stepUpState } from '../passkeys/step-up.ts';
 import { endSignIn } from '../passkeys/sign-ins.ts';
+import type { ProviderDoor } from '../providers/provider-door.ts';
 import { approveRequest, cancelRequest, denyRequest } from '../requests/decide-request.ts';
 import { fileRequest } from '../requests/file-request.ts';
 import { listRequests, showRequest } from '../requests/list-requests.ts';
@@ -73,6 +74,7 @@ export interface Doors {
   readonly workload: WorkloadDoor;
   readonly passkey: PasskeyDoor;
   readonly codes: SignInCodes;
+  readonly provider: ProviderDoor;
   readonly tickets: TicketDoor;
 }
 
@@ -120,10 +122,20 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     confirmCode: async ({ caller, params, body }) =>
       await doors.codes.confirm(caller, { code: params.code, assertion: body.assertion }),
 
+    listProviders: async () => doors.provider.list(),
+    leaveForProvider: async ({ params, sourceIp }) => await doors.provider.begin(params.name, sourceIp),
+    returnFromProvider: async ({ body, sourceIp, setCookie }) =>
+      withCookie(await doors.provider.finish(body, sourceIp), setCookie),
+    providerLogout: async ({ params, body, sourceIp }) =>
+      await doors.provider.logout(params.name, body.logout_token, sourceIp),
+    leaveForCode: async ({ caller, params }) => await doors.provider.beginCode(caller, params.code),
+    returnForCode: async ({ caller, params, body }) =>
+      await doors.provider.finishCode(caller, { ...body, code: params.code }),
+
     workloadSignIn: async ({ body, sourceIp }) => await doors.workload.signIn({ ...body, sourceIp }),
     addMachine: async ({ caller, body }) => await addMachine(ctx, caller, body),
 
-    whoami: async ({ caller }) => await whoami(ctx, caller),
+    whoami: async ({ caller }) => await whoami(ctx, caller, doors.provider.titleFor(caller)),
     signInRenew: async ({ caller, body }) => await renewSignIn(ctx, caller, body.csr),
     signOut: async ({ caller }) => await signOut(ctx, caller),
 

@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { problem } from '../../api/problem.ts';
 import type { Route } from '../../api/route.ts';
@@ -20,6 +20,8 @@ import { RedeemDoor } from '../enroll/redeem.ts';
 import { SignInCodes } from '../passkeys/codes.ts';
 import { PasskeyDoor } from '../passkeys/passkey-door.ts';
 import { cookieName, cookieText, SignIns } from '../passkeys/sign-ins.ts';
+import { noProviders, type ProvidersConfig } from '../providers/config.ts';
+import { ProviderDoor } from '../providers/provider-door.ts';
 import { startSweep } from '../sweep.ts';
 import { TicketDoor } from '../tickets/receive-webhook.ts';
 import type { Raw } from '../tickets/webhook-signature.ts';
@@ -39,6 +41,8 @@ export interface ApiOptions {
   readonly issuerKeys?: IssuerKeys;
   /** What browsers are shown. */
   readonly pages?: ConsolePages;
+  /** By which people sign in, besides passkeys. */
+  readonly providers?: ProvidersConfig;
 }
 
 export interface Api {
@@ -90,18 +94,22 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   const connectionOf = options.connectionOf ?? ((request) => connections.of(request));
   const refusals = new Refusals(ctx);
   const idempotency = new Idempotency(ctx);
+  const codes = new SignInCodes(ctx);
+  const config = options.providers ?? noProviders;
   const handlers = handlersFor(ctx, {
     redeem: new RedeemDoor(ctx, refusals),
     recover: new RecoverDoor(ctx, refusals),
     workload: new WorkloadDoor(ctx, refusals, options.issuerKeys ?? new IssuerKeys(ctx.clock)),
     passkey: new PasskeyDoor(ctx, refusals),
-    codes: new SignInCodes(ctx),
+    codes,
+    provider: new ProviderDoor(ctx, refusals, { config, codes }),
     tickets: new TicketDoor(ctx, refusals),
   });
   const signIns = new SignIns(ctx);
   const callers = new WeakMap<FastifyRequest, Caller | undefined>();
   /** Of routes that want them. */
   const bodies = new WeakMap<FastifyRequest, Buffer>();
+  const forms = new WeakSet<FastifyRequest>();
 
   const app = Fastify({
     logger: false,
@@ -118,6 +126,12 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (bodies.has(request)) bodies.set(request, body);
     void parseJson(request, body.toString('utf8'), done);
+  });
+  const formType = 'application/x-www-form-urlencoded';
+  app.addContentTypeParser<string>(formType, { parseAs: 'string' }, (request, body, done) => {
+    // A page of anybody's can send a form by itself: only routes that are made for that read one.
+    if (forms.has(request)) done(null, Object.fromEntries(new URLSearchParams(body)));
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(formType));
   });
   app.setErrorHandler((error, request, reply) => answerError(ctx, error, request, reply));
   app.setNotFoundHandler(async (request, reply) => {
@@ -168,6 +182,7 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
         const who = connection.isBrowsers === true ? browserCaller : callerOf;
         const { headers } = request;
         if (route.isRaw === true) bodies.set(request, Buffer.alloc(0));
+        if (route.isForm === true) forms.add(request);
         callers.set(request, await who(ctx, refusals, { name, route, connection, headers, signIns }));
       },
       handler: async (request, reply) => {

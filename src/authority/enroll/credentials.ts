@@ -4,7 +4,7 @@
 import type { KeyObject } from 'node:crypto';
 import { SallyportError } from '../../core/errors.ts';
 import { newId, type CredentialId, type DeviceId, type IdentityId } from '../../core/ids.ts';
-import type { Credential, IdentityKind } from '../../core/identity.ts';
+import type { Credential, IdentityKind, ProviderSession } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext } from '../context.ts';
 import { issueLeaf } from '../pki/leaf.ts';
@@ -36,6 +36,8 @@ export interface Holder {
   readonly key: CsrKey;
   /** Never valid past this, Unix ms. */
   readonly until?: number;
+  /** The provider's sign-in that it stands on. */
+  readonly provider?: ProviderSession;
 }
 
 export interface IssuedCredential {
@@ -53,7 +55,7 @@ const lifeOf: Readonly<Record<IdentityKind, number>> = {
 
 /** Signs a certificate. The caller commits the credential before it hands the certificate out. */
 export async function issueCredential(ctx: AuthorityContext, holder: Holder): Promise<IssuedCredential> {
-  const { id, kind, key, until } = holder;
+  const { id, kind, key, until, provider } = holder;
   const now = ctx.clock.now();
   const fullLifeMs = lifeOf[kind];
   const leaf = await issueLeaf(ctx.pki.issuingCa, {
@@ -65,7 +67,16 @@ export async function issueCredential(ctx: AuthorityContext, holder: Holder): Pr
   });
   const { serial, spki, notBefore, notAfter } = leaf;
   return {
-    credential: { id: credentialIdOf(serial), holder: id, kind, serial, spki, notBefore, notAfter },
+    credential: {
+      id: credentialIdOf(serial),
+      holder: id,
+      kind,
+      serial,
+      spki,
+      notBefore,
+      notAfter,
+      ...(provider === undefined ? {} : { provider }),
+    },
     chainPem: leaf.chainPem,
   };
 }
@@ -104,7 +115,7 @@ export async function forgetExpired(
 }
 
 /** At most one page: forgetExpired keeps the list short. */
-async function credentialsOf(
+export async function credentialsOf(
   ctx: AuthorityContext,
   which: { readonly holder: string; readonly spki?: string },
 ): Promise<readonly Credential[]> {

@@ -4,13 +4,20 @@
 import type { z } from 'zod';
 import type { signInRenewed } from '../../api/enrollments.ts';
 import { SallyportError } from '../../core/errors.ts';
-import type { SessionId } from '../../core/ids.ts';
+import type { EventActor } from '../../core/event.ts';
+import type { IdentityId, SessionId } from '../../core/ids.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { reviewDelegated } from '../sessions/review-sessions.ts';
-import { forgetExpired, issueCredential, requireCsr, revokeCredentials } from './credentials.ts';
+import {
+  credentialIdOf,
+  forgetExpired,
+  issueCredential,
+  requireCsr,
+  revokeCredentials,
+} from './credentials.ts';
 
 /** The same key: live sessions are bound to it. A new key needs a new invite. */
 export async function renewSignIn(
@@ -31,7 +38,15 @@ export async function renewSignIn(
     });
   }
   const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
-  const issued = await issueCredential(ctx, { id: identity.id, kind: identity.kind, key, ...until });
+  const before = await ctx.store.get('credential', credentialIdOf(caller.serial));
+  const provider = before?.value.provider;
+  const issued = await issueCredential(ctx, {
+    id: identity.id,
+    kind: identity.kind,
+    key,
+    ...until,
+    ...(provider === undefined ? {} : { provider }),
+  });
   await ctx.store.commit({
     changes: [
       ...(await forgetExpired(ctx, { holder: identity.id, spki: key.spki })),
@@ -77,12 +92,26 @@ export async function signOut(ctx: AuthorityContext, caller: Operator): Promise<
     ],
   });
 
+  await endOpened(ctx, identity.id, { keys: [spki], by: actor(caller), detail: 'signed out' });
+  return { done: true };
+}
+
+/** What these keys of a person opened ends, and what AI agents do for him is looked at again. */
+export async function endOpened(
+  ctx: AuthorityContext,
+  identity: IdentityId,
+  {
+    keys,
+    by,
+    detail,
+  }: { readonly keys: readonly string[]; readonly by: EventActor; readonly detail: string },
+): Promise<void> {
   const opened: SessionId[] = [];
   for (const live of ctx.sessions.all()) {
-    if (live.identity !== identity.id) continue;
-    if ((await ctx.store.get('session', live.id))?.value.cnf === spki) opened.push(live.id);
+    if (live.identity !== identity) continue;
+    const cnf = (await ctx.store.get('session', live.id))?.value.cnf;
+    if (cnf !== undefined && keys.includes(cnf)) opened.push(live.id);
   }
-  await endSessions(ctx, opened, { reason: 'operator_gone', by: actor(caller), detail: 'signed out' });
-  await reviewDelegated(ctx, identity.id);
-  return { done: true };
+  await endSessions(ctx, opened, { reason: 'operator_gone', by, detail });
+  await reviewDelegated(ctx, identity);
 }

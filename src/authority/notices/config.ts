@@ -1,13 +1,10 @@
 // notifications.yaml: where people are told of what waits for them. Without the file nobody is told outside the
 // console and the commands.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseHostPort } from '../../core/broker-config.ts';
-import { fileFault } from '../../platform/file-fault.ts';
-import { readPrivateFile } from '../../platform/files.ts';
-import { readConfigFile, unusable } from '../config-file.ts';
+import { readCaFile, readConfigFile, readSecretFile, unusable, type Named } from '../config-file.ts';
 import { readWebhookSecret } from '../webhook.ts';
 
 const mailAddress = z
@@ -83,23 +80,12 @@ export async function readNoticeConfig(dataDir: string): Promise<NoticeConfig | 
     webhooks: places,
     ...(mail === undefined ? {} : { mail: await mailPlace(file, mail) }),
     addresses: new Map(Object.entries(addresses)),
-    ...(caFile === undefined ? {} : { ca: await readCa(file, caFile) }),
+    ...(caFile === undefined ? {} : { ca: await readCaFile(file, caFile) }),
   };
 }
 
-type File = Parameters<typeof unusable>[0];
-
-async function readCa(file: File, caFile: string): Promise<string> {
-  try {
-    return await readFile(caFile, 'utf8');
-  } catch (error) {
-    const { message } = fileFault(error, 'read', caFile);
-    throw unusable(file, `names a "caFile" that is of no use: ${message}`);
-  }
-}
-
 async function mailPlace(
-  file: File,
+  file: Named,
   { server, tls = 'starttls', from, user, passwordFile }: NonNullable<z.infer<typeof fileShape>['mail']>,
 ): Promise<MailPlace> {
   const place = parseHostPort(server);
@@ -108,7 +94,7 @@ async function mailPlace(
     throw unusable(file, '"mail.user" and "mail.passwordFile" go together');
   if (user === undefined || passwordFile === undefined)
     return { ...place, isImplicit: tls === 'implicit', from };
-  const password = (await readPrivateFile(passwordFile))?.toString('utf8').trim();
+  const password = await readSecretFile(passwordFile);
   if (password === undefined) throw unusable(file, `the password in "${passwordFile}" is missing`);
   return { ...place, isImplicit: tls === 'implicit', from, login: { user, password } };
 }

@@ -1,4 +1,4 @@
-// What was asked of authenticators and not answered yet. Each challenge is good once, for what it was made for, for
+// What was asked of authenticators and providers and not answered yet. Each challenge is good once, for what it was made for, for
 // a few minutes; there is a bound, and the oldest make room, so that one address makes only so many: it must not push
 // out those of all others. Lost with the process: people try again.
 
@@ -7,12 +7,22 @@ import type { EnrollmentId, IdentityId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { AuthorityContext } from '../context.ts';
+import type { Round } from '../providers/provider.ts';
 
 export type Asked =
   | { readonly purpose: 'sign_in' }
   /** `identity` is the id that a new person will have. */
   | { readonly purpose: 'enroll'; readonly enrollment: EnrollmentId; readonly identity: IdentityId }
-  | { readonly purpose: 'add'; readonly identity: IdentityId };
+  | { readonly purpose: 'add'; readonly identity: IdentityId }
+  /** At a provider: to sign in, or to let in the command that waits with this code. */
+  | { readonly purpose: 'provider'; readonly provider: string; readonly round: Round }
+  | {
+      readonly purpose: 'provider_code';
+      readonly provider: string;
+      readonly round: Round;
+      readonly identity: IdentityId;
+      readonly content: string;
+    };
 
 export class Challenges {
   readonly #ctx: Pick<AuthorityContext, 'clock' | 'random'>;
@@ -21,8 +31,11 @@ export class Challenges {
 
   readonly #perAddress: RateLimit;
 
-  constructor(ctx: Pick<AuthorityContext, 'clock' | 'random'>) {
+  readonly #lifeMs: number;
+
+  constructor(ctx: Pick<AuthorityContext, 'clock' | 'random'>, lifeMs: number = limits.challengeLifeMs) {
     this.#ctx = ctx;
+    this.#lifeMs = lifeMs;
     this.#perAddress = new RateLimit(ctx.clock, limits.challengesPerAddressPerMinute);
   }
 
@@ -37,7 +50,7 @@ export class Challenges {
     const challenge = Buffer.from(random.bytes(32)).toString('base64url');
     const oldest = this.#open.size >= limits.challengesMax ? this.#open.keys().next().value : undefined;
     if (oldest !== undefined) this.#open.delete(oldest);
-    this.#open.set(challenge, { asked, expiresAt: clock.bootMs() + limits.challengeLifeMs });
+    this.#open.set(challenge, { asked, expiresAt: clock.bootMs() + this.#lifeMs });
     return challenge;
   }
 

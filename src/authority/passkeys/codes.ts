@@ -7,7 +7,7 @@
 
 import type { CodeMade, CodePolled, CodeView, Assertion } from '../../api/passkeys.ts';
 import { SallyportError } from '../../core/errors.ts';
-import type { Identity } from '../../core/identity.ts';
+import type { Identity, ProviderSession } from '../../core/identity.ts';
 import { canonicalJson, type JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
@@ -19,6 +19,7 @@ import { actor, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { AuthorityContext } from '../context.ts';
+import type { Change } from '../store/store.ts';
 import { isKeyKnown, issueCredential, requireCsr, type CsrKey } from '../enroll/credentials.ts';
 import { requireConsole } from './options.ts';
 import { verifyOwn } from './verify-own.ts';
@@ -32,6 +33,8 @@ interface Waiting {
   readonly expiresAt: number;
   /** Who said yes. */
   identity?: Identity['id'];
+  /** By what, where it was no passkey. */
+  provider?: ProviderSession;
 }
 
 /** No vowels, nothing that is taken for something else (RFC 8628, section 6.1). */
@@ -99,8 +102,41 @@ export class SignInCodes {
     const waiting = this.#find(caller, code);
     const challenge = sha256(signedText('signIn', canonicalJson(contentOf(waiting, caller))));
     const { change, passkey } = await verifyOwn(ctx, caller, { assertion, challenge });
-    await ctx.store.commit({
-      changes: [change],
+    await this.#confirmed(caller, waiting, { changes: [change], by: { passkey: passkey.id } });
+    return { done: true };
+  }
+
+  /** What is shown of a code, as one text: whoever confirms it by a provider leaves for exactly that. */
+  contentOf(caller: Operator, code: string): string {
+    return canonicalJson(contentOf(this.#find(caller, code), caller));
+  }
+
+  /** The provider has said again who it is: `content` is what he left for. */
+  async confirmByProvider(
+    caller: Operator,
+    asked: { readonly code: string; readonly content: string; readonly provider: ProviderSession },
+  ): Promise<void> {
+    const waiting = this.#find(caller, asked.code);
+    if (canonicalJson(contentOf(waiting, caller)) !== asked.content) throw noCode(asked.code);
+    await this.#confirmed(caller, waiting, {
+      changes: [],
+      by: { provider: asked.provider.issuer },
+      provider: asked.provider,
+    });
+  }
+
+  async #confirmed(
+    caller: Operator,
+    waiting: Waiting,
+    how: {
+      readonly changes: readonly Change[];
+      readonly by: JsonObject;
+      readonly provider?: ProviderSession;
+    },
+  ): Promise<void> {
+    const { machine, key, sourceIp: from } = waiting;
+    await this.#ctx.store.commit({
+      changes: how.changes,
       events: [
         {
           type: 'sign_in.confirmed',
@@ -109,17 +145,17 @@ export class SignInCodes {
           identity: caller.identity.id,
           body: {
             name: caller.identity.name,
-            machine: waiting.machine,
-            spki: waiting.key.spki,
-            from: waiting.sourceIp,
-            passkey: passkey.id,
+            machine,
+            spki: key.spki,
+            from,
+            ...how.by,
             sourceIp: caller.sourceIp,
           },
         },
       ],
     });
     waiting.identity = caller.identity.id;
-    return { done: true };
+    if (how.provider !== undefined) waiting.provider = how.provider;
   }
 
   async poll(secret: string, sourceIp: string): Promise<CodePolled> {
@@ -145,7 +181,7 @@ export class SignInCodes {
 
   async #issue(
     identity: Identity,
-    { key, machine }: Waiting,
+    { key, machine, provider }: Waiting,
     sourceIp: string,
   ): Promise<NonNullable<CodePolled['signedIn']>> {
     const ctx = this.#ctx;
@@ -155,6 +191,7 @@ export class SignInCodes {
       kind: 'human',
       key,
       ...until,
+      ...(provider === undefined ? {} : { provider }),
     });
     await ctx.store.commit({
       changes: [{ put: 'credential', value: credential, rev: 0 }],
@@ -195,9 +232,7 @@ export class SignInCodes {
     for (const waiting of this.#waiting.values()) {
       if (waiting.code === code && waiting.expiresAt > now && waiting.identity === undefined) return waiting;
     }
-    throw new SallyportError('not_found', `no command waits with the code "${printable(typed, 16)}"`, {
-      next: 'compare it with the terminal; a code is good for 10 minutes and once',
-    });
+    throw noCode(typed);
   }
 
   #newCode(): string {
@@ -225,6 +260,12 @@ function normalCode(typed: string): string {
 
 function contentOf({ code, key, machine, sourceIp, createdAt }: Waiting, { identity }: Operator): JsonObject {
   return { code, key: key.spki, machine, sourceIp, askedAt: iso(createdAt), identity: identity.id };
+}
+
+function noCode(typed: string): SallyportError {
+  return new SallyportError('not_found', `no command waits with the code "${printable(typed, 16)}"`, {
+    next: 'compare it with the terminal; a code is good for 10 minutes and once',
+  });
 }
 
 function tooMany(what: string): SallyportError {

@@ -32,6 +32,12 @@ export async function beginAddPasskey(
   challenges: Challenges,
 ): Promise<{ readonly options: Readonly<Record<string, unknown>> }> {
   const { id, name } = caller.identity;
+  // A passkey says yes where a provider's word alone does not: who has only that does not make himself one.
+  if (caller.signIn?.provider !== undefined) {
+    throw new SallyportError('forbidden', 'a provider’s sign-in makes no passkey', {
+      next: 'sign in with a passkey that you have, or ask an administrator for an invite to your first one',
+    });
+  }
   const challenge = challenges.make({ purpose: 'add', identity: id }, caller.sourceIp);
   return { options: await creationOptions(ctx, { console: requireConsole(ctx), challenge, id, name }) };
 }
@@ -94,7 +100,7 @@ export async function removePasskey(
       next: 'add another one first',
     });
   }
-  const ended = await endedSignIns(ctx, { identity: caller.identity.id, passkey: id });
+  const ended = await endedSignIns(ctx, caller.identity.id, ({ passkey: by }) => by === id);
   await ctx.store.commit({
     changes: [{ delete: 'passkey', id }, ...ended],
     events: [

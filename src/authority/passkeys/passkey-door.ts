@@ -63,7 +63,7 @@ export class PasskeyDoor {
         challenge,
         now: ctx.clock.now(),
       });
-      const started = await newSignIn(ctx, { identity, passkey: used, sourceIp });
+      const started = await newSignIn(ctx, { identity, by: { passkey: used }, sourceIp });
       await ctx.store.commit({
         changes: [{ put: 'passkey', value: used, rev: stored.rev }, ...started.changes],
         events: started.events,
@@ -107,7 +107,7 @@ export class PasskeyDoor {
       if (identity === undefined) throw new TokenFault(`${enrollment.id} makes nobody`);
       const now = ctx.clock.now();
       const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: now };
-      const started = await newSignIn(ctx, { identity, passkey, sourceIp });
+      const started = await newSignIn(ctx, { identity, by: { passkey }, sourceIp });
       const actor = { kind: 'human', id: identity.id } as const;
       await commitOnce(ctx, {
         changes: [
@@ -186,7 +186,7 @@ async function openInvite(
   return { enrollment, rev, identity: await requireKnownPerson(ctx, enrollment) };
 }
 
-function letIn(ctx: AuthorityContext, identity: Identity, { cookie, signIn }: NewSignIn): LetIn {
+export function letIn(ctx: AuthorityContext, identity: Identity, { cookie, signIn }: NewSignIn): LetIn {
   const { id, name, roles } = identity;
   const answer = { id, name, roles: [...roles], broker: ctx.broker.name, expiresAt: iso(signIn.expiresAt) };
   return { answer, cookie };

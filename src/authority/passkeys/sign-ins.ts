@@ -4,7 +4,8 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import type { IdentityId } from '../../core/ids.ts';
-import type { Identity } from '../../core/identity.ts';
+import type { Identity, ProviderSession } from '../../core/identity.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import type { Passkey, SignIn } from '../../core/sign-in.ts';
 import { sha256 } from '../../wire/signed.ts';
@@ -39,20 +40,24 @@ export interface NewSignIn {
   readonly events: readonly EventDraft[];
 }
 
+/** What let the browser in. */
+export type By = { readonly passkey: Passkey } | { readonly provider: ProviderSession };
+
+function told(by: By): JsonObject {
+  if ('passkey' in by) return { passkey: by.passkey.id, passkeyName: by.passkey.name };
+  return { provider: by.provider.issuer };
+}
+
 export async function newSignIn(
   ctx: AuthorityContext,
-  {
-    identity,
-    passkey,
-    sourceIp,
-  }: { readonly identity: Identity; readonly passkey: Passkey; readonly sourceIp: string },
+  { identity, by, sourceIp }: { readonly identity: Identity; readonly by: By; readonly sourceIp: string },
 ): Promise<NewSignIn> {
   const cookie = Buffer.from(ctx.random.bytes(32)).toString('base64url');
   const now = ctx.clock.now();
   const signIn: SignIn = {
     id: sha256(cookie),
     identity: identity.id,
-    passkey: passkey.id,
+    ...('passkey' in by ? { passkey: by.passkey.id } : { provider: by.provider }),
     createdAt: now,
     expiresAt: Math.min(now + limits.signInLifeMs, identity.expiresAt ?? Infinity),
   };
@@ -66,7 +71,7 @@ export async function newSignIn(
         actor: { kind: 'human', id: identity.id },
         outcome: 'success',
         identity: identity.id,
-        body: { name: identity.name, passkey: passkey.id, passkeyName: passkey.name, sourceIp },
+        body: { name: identity.name, ...told(by), sourceIp },
       },
     ],
   };
@@ -84,19 +89,18 @@ async function surplus(ctx: AuthorityContext, identity: IdentityId): Promise<rea
     .map(({ value }) => ({ delete: 'signin', id: value.id }));
 }
 
-/** Every sign-in of a person, or of one passkey, ended. */
+/** Every sign-in of a person ended, or those that `which` says. */
 export async function endedSignIns(
   ctx: AuthorityContext,
-  { identity, passkey }: { readonly identity: IdentityId; readonly passkey?: string },
+  identity: IdentityId,
+  which: (signIn: SignIn) => boolean = () => true,
 ): Promise<readonly Change[]> {
   const { items } = await ctx.store.list(
     'signin',
     { identity },
     { order: 'newest', limit: limits.apiPageMax },
   );
-  return items
-    .filter(({ value }) => passkey === undefined || value.passkey === passkey)
-    .map(({ value }) => ({ delete: 'signin', id: value.id }));
+  return items.filter(({ value }) => which(value)).map(({ value }) => ({ delete: 'signin', id: value.id }));
 }
 
 /** Which sign-ins are in use: their last calls, in memory. After a restart each has its full time again. */
@@ -150,7 +154,12 @@ export async function endSignIn(ctx: AuthorityContext, caller: Caller): Promise<
         actor: actor(caller),
         outcome: 'success',
         identity: signIn.identity,
-        body: { passkey: signIn.passkey, why: 'signed out', sourceIp: caller.sourceIp },
+        body: {
+          ...(signIn.passkey === undefined ? {} : { passkey: signIn.passkey }),
+          ...(signIn.provider === undefined ? {} : { provider: signIn.provider.issuer }),
+          why: 'signed out',
+          sourceIp: caller.sourceIp,
+        },
       },
     ],
   });

@@ -92,6 +92,18 @@ const approverSets: Migration = {
   },
 };
 
+const providers: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await db.schema
+      .alterTable('identity')
+      .addColumn('subject', 'text', (column) => column.notNull().defaultTo(''))
+      .execute();
+    // Nobody was made known by a provider before: each is himself (record-columns.ts).
+    await sql`update identity set subject = id`.execute(db);
+    await db.schema.createIndex('identity_subject').on('identity').column('subject').unique().execute();
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
@@ -105,6 +117,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010_delegations': delegations,
   '0011_changes': changes,
   '0012_notices': notices,
+  '0013_providers': providers,
 };
 
 export interface Steps {

@@ -1,8 +1,10 @@
 // Which fields of a record are columns: those that a filter may name and those that must be unique. The
 // value itself is kept whole, as JSON; the columns are only its index. One table, for every store body.
 
+import type { ProviderSubject } from '../../core/identity.ts';
 import { isOpen } from '../../core/request.ts';
 import { isLive } from '../../core/session.ts';
+import { sha256 } from '../../wire/signed.ts';
 import type { Filters, RecordKind, Records } from './store.ts';
 
 export const columnNames = [
@@ -18,6 +20,7 @@ export const columnNames = [
   'unreviewed',
   'identity',
   'device',
+  'subject',
 ] as const;
 export type ColumnName = (typeof columnNames)[number];
 export type ColumnValue = string | number;
@@ -27,6 +30,11 @@ export type ColumnType<C extends ColumnName> = C extends 'number' | 'live' | 'aw
   : string;
 export type Columns = { readonly [C in ColumnName]?: ColumnType<C> };
 
+/** One text for a person at a provider, for `Filters.identity.subject`. */
+export function subjectKey({ issuer, subject }: ProviderSubject): string {
+  return sha256(JSON.stringify([issuer, subject]));
+}
+
 interface Shape<T> {
   readonly columns: (value: T) => Columns;
   readonly unique: readonly ColumnName[];
@@ -35,7 +43,14 @@ interface Shape<T> {
 const noColumns = { columns: () => ({}), unique: [] } as const;
 
 const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
-  identity: { columns: ({ name }) => ({ name }), unique: ['name'] },
+  // Whoever no provider made known is himself: nobody else has that.
+  identity: {
+    columns: ({ id, name, provider }) => ({
+      name,
+      subject: provider === undefined ? id : subjectKey(provider),
+    }),
+    unique: ['name', 'subject'],
+  },
   credential: { columns: ({ holder, spki, serial }) => ({ holder, spki, serial }), unique: ['serial'] },
   enrollment: { columns: ({ tokenHash }) => ({ token_hash: tokenHash }), unique: ['token_hash'] },
   device: { columns: ({ name, spki, owner }) => ({ name, spki, owner }), unique: ['name', 'spki'] },

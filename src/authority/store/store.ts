@@ -93,7 +93,8 @@ export interface Commit {
 
 /** Fields that lists may be narrowed by; each is an indexed column. Combined with AND. */
 export interface Filters {
-  readonly identity: { readonly name?: string };
+  /** `subject`: of subjectKey (record-columns.ts). */
+  readonly identity: { readonly name?: string; readonly subject?: string };
   readonly credential: { readonly holder?: string; readonly spki?: string };
   readonly enrollment: { readonly tokenHash?: string };
   readonly device: { readonly name?: string; readonly spki?: string; readonly owner?: string };

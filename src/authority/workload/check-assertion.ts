@@ -29,7 +29,7 @@ export interface Assertion {
   readonly claims: Readonly<Record<string, string>>;
 }
 
-const providerAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'];
+export const providerAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'];
 /** Headers by which a token would bring its own key, or demand what we do not know. */
 const foreignHeaders = ['jku', 'x5u', 'jwk', 'x5c', 'crit', 'b64'];
 /** Worth a line on the log. */

@@ -5,7 +5,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { getJson, type GetOptions } from './get-json.ts';
+import { getJson, type HttpsQuestion } from '../https-answer.ts';
 
 /** Without keys: why there are none. */
 interface Kept {
@@ -17,10 +17,10 @@ interface Kept {
 
 export class IssuerKeys {
   readonly #clock: Clock;
-  readonly #options: GetOptions;
+  readonly #options: Pick<HttpsQuestion, 'ca'>;
   readonly #kept = new Map<string, Promise<Kept>>();
 
-  constructor(clock: Clock, options: GetOptions = {}) {
+  constructor(clock: Clock, options: Pick<HttpsQuestion, 'ca'> = {}) {
     this.#clock = clock;
     this.#options = options;
   }

@@ -4,6 +4,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 import type { CodeView } from '../../api/passkeys.ts';
 import { call } from '../api.ts';
+import { useMe } from '../me.ts';
+import { leaveForCode } from '../provider.ts';
 import { ErrorNote, Facts, useOnce } from '../parts/parts.tsx';
 import { when } from '../parts/words.ts';
 import { signText } from '../passkey.ts';
@@ -53,6 +55,7 @@ export function Device() {
 function Confirm({ shown }: { readonly shown: CodeView }) {
   const { isRunning, error, run } = useOnce();
   const [isDone, setDone] = useState(false);
+  const me = useMe();
   // What is shown is read from the very text that is signed.
   const content = JSON.parse(shown.content) as Readonly<Record<string, string>>;
   const confirm = async (): Promise<void> => {
@@ -81,6 +84,15 @@ function Confirm({ shown }: { readonly shown: CodeView }) {
         <button type="button" className="main" disabled={isRunning} onClick={() => void run(confirm)}>
           Let it in with your passkey
         </button>
+        {me.data?.provider === undefined ? null : (
+          <button
+            type="button"
+            disabled={isRunning}
+            onClick={() => void run(async () => await leaveForCode(shown.code))}
+          >
+            Let it in by {me.data.provider}
+          </button>
+        )}
       </div>
     </>
   );

@@ -17,8 +17,8 @@ const places = [
 export function Frame() {
   const me = useMe();
   const { pathname } = useLocation();
-  // Whoever comes with an invite has no sign-in yet.
-  const isOpen = pathname === '/enroll';
+  // Whoever comes with an invite, or back from a provider, has no sign-in yet.
+  const isOpen = pathname === '/enroll' || pathname === '/provider';
   return (
     <>
       <a className="skip" href="#content">

@@ -23,6 +23,12 @@ export function Passkeys() {
           This is your only one. Add a second, on another device: without any you need an invite to come back.
         </p>
       ) : null}
+      {found.data?.items.length === 0 ? (
+        <p className="note warn">
+          You have none. To approve, and to open what policy guards with a passkey, you need one: ask an
+          administrator for an invite to your first. A provider’s sign-in makes none.
+        </p>
+      ) : null}
       <ErrorNote error={found.error} />
       <ul className="cards">
         {found.data?.items.map((passkey) => (
@@ -49,7 +55,7 @@ export function Passkeys() {
           </li>
         ))}
       </ul>
-      <AddPasskey />
+      {found.data?.items.length === 0 ? null : <AddPasskey />}
     </>
   );
 }

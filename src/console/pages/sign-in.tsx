@@ -1,13 +1,20 @@
-// Signing in: one press, one passkey. Nobody types a name or a password here.
+// Signing in: one press, one passkey, or a provider. Nobody types a name or a password here.
 
+import { useQuery } from '@tanstack/react-query';
 import { call } from '../api.ts';
 import { useFreshStart } from '../me.ts';
 import { ErrorNote, useOnce } from '../parts/parts.tsx';
 import { usePasskey as askPasskey } from '../passkey.ts';
+import { leaveToSignIn } from '../provider.ts';
 
 export function SignIn() {
   const { isRunning, error, run } = useOnce();
   const freshStart = useFreshStart();
+  const providers = useQuery({
+    queryKey: ['providers'],
+    queryFn: async () => await call('GET /v1/providers', {}),
+    refetchInterval: false,
+  });
   const signIn = async (): Promise<void> => {
     const { options } = await call('POST /v1/passkeys/sign-in/begin', {});
     const assertion = await askPasskey(options);
@@ -23,6 +30,16 @@ export function SignIn() {
         <button type="button" className="main" disabled={isRunning} onClick={() => void run(signIn)}>
           Sign in with your passkey
         </button>
+        {providers.data?.items.map(({ name, title }) => (
+          <button
+            key={name}
+            type="button"
+            disabled={isRunning}
+            onClick={() => void run(async () => await leaveToSignIn(name))}
+          >
+            Sign in by {title}
+          </button>
+        ))}
       </div>
       <p className="quiet">
         New here? An administrator makes you an invite: <code>sallyport identities add NAME</code> prints a
