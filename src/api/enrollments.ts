@@ -82,6 +82,15 @@ export const invitePersonBody = z.strictObject({
   name,
   roles: z.array(z.enum(roles)).optional(),
   forMs: z.number().int().positive().optional(),
+  /** He comes from a firm: whose guest he is, what for, and how long he is known from now, ms. */
+  vendor: z
+    .strictObject({
+      firm: z.string().min(1).max(60),
+      sponsor: name,
+      purpose: z.string().min(1).max(200),
+      forMs: z.number().int().positive(),
+    })
+    .optional(),
 });
 
 /** The token is shown once and stored hashed. */
@@ -125,6 +134,8 @@ export const whoami = z.object({
   broker: z.string(),
   certificate: z.object({ serial: z.string(), notAfter: time }),
   sessions: z.array(named),
+  /** The firm that he comes from: a guest, whose work is done some day. */
+  vendor: z.string().optional(),
   /** The provider that let this browser in, as people read it. */
   provider: z.string().optional(),
   /** What everybody is to know: in words. */

@@ -46,12 +46,25 @@ export const identityView = z.object({
   credentials: z.number().int(),
   owner: named.optional(),
   purpose: z.string().optional(),
+  /** The firm that he, or it, comes from; `owner` is the sponsor. */
+  vendor: z.string().optional(),
+  /** The provider that made him known here. */
+  provider: z.string().optional(),
+  /** When he, or it, last signed in; absent: never, as far as is known. */
+  lastSeenAt: time.optional(),
+  /** What somebody should look at, in words. */
+  findings: z.array(z.string()),
   /** machine, ai_agent: what proves what it is. */
   trust: z.enum(['key', 'oidc']).optional(),
   createdAt: time,
   expiresAt: time.optional(),
 });
 export type IdentityView = z.infer<typeof identityView>;
+
+export const identityQuery = pageQuery.extend({
+  vendor: z.string().max(60).optional(),
+  findings: z.literal('true').optional(),
+});
 
 /** What becomes of the devices and services that the removed identity answers for. */
 export const offboardingQuery = z.object({
@@ -66,15 +79,15 @@ export const killed = z.object({ lock: z.string(), cut: z.array(z.string()) });
 export type Killed = z.infer<typeof killed>;
 
 export const lockBody = z.strictObject({
-  kind: z.enum(['identity', 'device', 'service', 'session']),
-  /** A name or an id; for a session its id. */
+  kind: z.enum(['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket']),
+  /** A name or an id; for a session its id; a role; a firm as `identities add --vendor` has it; a ticket's number. */
   subject: z.string().min(1).max(128),
   reason,
   forMs: z.number().int().positive().optional(),
 });
 export const lockView = z.object({
   id: z.string(),
-  kind: z.enum(['identity', 'device', 'service', 'session', 'all_sessions']),
+  kind: z.enum(['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket', 'all_sessions']),
   subject: named,
   reason: z.string(),
   createdBy: named,

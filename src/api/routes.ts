@@ -19,6 +19,7 @@ import { providerRoutes } from './provider-routes.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
 import { byId, devices, operators, type Route } from './route.ts';
 import * as services from './services.ts';
+import { vendorRoutes } from './vendors.ts';
 import * as sessions from './sessions.ts';
 
 export const routes = {
@@ -30,6 +31,7 @@ export const routes = {
   ...delegationRoutes,
   ...passkeyRoutes,
   ...providerRoutes,
+  ...vendorRoutes,
 
   health: {
     method: 'GET',
@@ -277,7 +279,7 @@ export const routes = {
     summary: 'Identities',
     who: operators,
     role: 'auditor',
-    query: pageQuery,
+    query: nouns.identityQuery,
     response: pageOf(nouns.identityView),
   },
   showIdentity: {

@@ -73,6 +73,8 @@ export const sessionQuery = pageQuery.extend({
   live: z.enum(['true', 'false']).optional(),
   identity: z.string().max(128).optional(),
   device: z.string().max(128).optional(),
+  /** Of whoever comes from this firm. */
+  vendor: z.string().max(60).optional(),
 });
 
 export const endSessionBody = z.strictObject({ reason: reason.optional() });

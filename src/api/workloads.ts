@@ -13,6 +13,8 @@ export const machineBody = z.strictObject({
   purpose: z.string().min(1).max(200),
   forMs: z.number().int().positive(),
   roles: z.array(z.enum(roles)).optional(),
+  /** The firm that it belongs to; its owner is its sponsor. */
+  vendor: z.string().min(1).max(60).optional(),
   /** PEM of its public key: it signs its own assertions (RFC 7523). */
   key: z.string().max(2_048).optional(),
   /** Or: tokens of this issuer, for this audience (default: the trust domain), with exactly these claims. */

@@ -72,6 +72,8 @@ export const eventTypes = [
   'policy.refused',
   'policy.decided',
   'window.added',
+  'vendor.done',
+  'vendor.extended',
   'window.removed',
   'ticket.changed',
   'request.created',

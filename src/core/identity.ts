@@ -10,8 +10,11 @@ export type IdentityKind = (typeof identityKinds)[number];
 /** Kinds of certificate holders: the identities, and the broker's own two processes. */
 export type PeerKind = IdentityKind | 'authority' | 'gate';
 
-/** An auditor sees what an administrator sees, and changes nothing. */
-export const roles = ['administrator', 'operator', 'approver', 'auditor'] as const;
+/**
+ * An auditor sees what an administrator sees, and changes nothing. Whoever comes from a vendor has the last one, alone
+ * and always: no policy that is written for others is his too.
+ */
+export const roles = ['administrator', 'operator', 'approver', 'auditor', 'vendor'] as const;
 export type Role = (typeof roles)[number];
 
 /** What proves that a machine or an AI agent is itself (design section 4). */
@@ -44,10 +47,12 @@ export interface Identity {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly tenant: string;
-  /** Non-human identities have an owner and a purpose (R-021). */
+  /** Non-human identities have an owner and a purpose (R-021); for who comes from a vendor it is his sponsor. */
   readonly owner?: IdentityId;
   readonly purpose?: string;
   readonly trust?: WorkloadTrust;
+  /** The firm that he, or it, comes from (R-093): with a sponsor and an end. */
+  readonly vendor?: string;
   /** Who he is at the provider that made him known here (OpenID Connect Core, section 5.7); his roles are its word. */
   readonly provider?: ProviderSubject;
   readonly invitedBy?: IdentityId;
@@ -85,6 +90,8 @@ export interface Enrollment {
   readonly labels?: Readonly<Record<string, string>>;
   readonly purpose?: string;
   readonly roles?: readonly Role[];
+  /** human: the firm that he comes from, and when he is nobody here any more, Unix ms; `owner` is his sponsor. */
+  readonly vendor?: { readonly name: string; readonly until: number };
   /** human: the existing identity that gets one more key; absent = a new identity. */
   readonly identity?: IdentityId;
   /** device: `name` is then a pattern. */

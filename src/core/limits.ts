@@ -356,6 +356,12 @@ export const limits = {
 
   /** How long a machine may be known. */
   machineLifeMaxMs: 366 * 24 * 60 * 60_000,
+  /** And how long somebody from a vendor, before it is said again. */
+  vendorLifeMaxMs: 90 * 24 * 60 * 60_000,
+  /** What `identities ls` points at. */
+  nearExpiryMs: 14 * 24 * 60 * 60_000,
+  unusedMs: 45 * 24 * 60 * 60_000,
+  machineKeyOldMs: 90 * 24 * 60 * 60_000,
   assertionMaxLength: 16_384,
   ownAssertionMaxAgeMs: 5 * 60_000,
   assertionSkewMs: 30_000,

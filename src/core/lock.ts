@@ -1,6 +1,7 @@
 // A lock: a standing No that beats every grant. Checked at issue, at connect and at every channel, and
 // it cuts what is live. Whether a thing is locked is derived from the standing locks, never stored.
 
+import type { Identity, Role } from './identity.ts';
 import type { DeviceId, IdentityId, LockId, ServiceId, SessionId } from './ids.ts';
 
 export type LockSelector =
@@ -8,6 +9,11 @@ export type LockSelector =
   | { readonly kind: 'device'; readonly id: DeviceId }
   | { readonly kind: 'service'; readonly id: ServiceId }
   | { readonly kind: 'session'; readonly id: SessionId }
+  | { readonly kind: 'role'; readonly id: Role }
+  /** Everybody of a firm. */
+  | { readonly kind: 'vendor'; readonly id: string }
+  /** Every session that names it. */
+  | { readonly kind: 'ticket'; readonly id: string }
   /** Every session, present and future; links and sign-ins stay: how a restored broker begins. */
   | { readonly kind: 'all_sessions'; readonly id: '*' };
 
@@ -27,9 +33,17 @@ export interface LockSubject {
   readonly owner?: IdentityId | undefined;
   /** For whom it acts: a lock on any of them cuts it. */
   readonly behalf?: readonly IdentityId[] | undefined;
+  readonly roles?: readonly Role[] | undefined;
+  readonly vendor?: string | undefined;
+  readonly ticket?: string | undefined;
   readonly device?: DeviceId | undefined;
   readonly service?: ServiceId | undefined;
   readonly session?: SessionId | undefined;
+}
+
+/** All of an identity that a lock may match. */
+export function asSubject({ id, owner, roles, vendor }: Identity): LockSubject {
+  return { identity: id, owner, roles, vendor };
 }
 
 /** It is his, of something that he answers for, or opened for him. */
@@ -48,6 +62,12 @@ export function lockMatches(lock: Lock, subject: LockSubject, now: number): bool
       return lock.selector.id === subject.service;
     case 'session':
       return lock.selector.id === subject.session;
+    case 'role':
+      return subject.roles?.includes(lock.selector.id) === true;
+    case 'vendor':
+      return lock.selector.id === subject.vendor;
+    case 'ticket':
+      return lock.selector.id === subject.ticket;
     case 'all_sessions':
       return subject.identity !== undefined && subject.device !== undefined;
     default:

@@ -41,6 +41,7 @@ suite('backup and restore', () => {
 
   async function backup(name: string): Promise<string> {
     const file = join(stage.folder, name);
+    await writeFile(join(stage.dataDir, 'tickets.yaml'), 'sources: {}\n', { mode: 0o600 });
     await onBroker('backup', file, '--to', recipient, '--data', stage.dataDir);
     return file;
   }
@@ -63,6 +64,7 @@ suite('backup and restore', () => {
     await rm(stage.dataDir, { recursive: true });
     const words = ['restore', file, '--key', key, '--data', stage.dataDir, '--json', ...more];
     const restored = JSON.parse(await onBroker(...words)) as Restored;
+    assert.equal(await readFile(join(stage.dataDir, 'tickets.yaml'), 'utf8'), 'sources: {}\n');
     await stage.startBroker();
     return restored;
   }

@@ -51,6 +51,11 @@ async function gather(ctx: AuthorityContext, wanted: Wanted): Promise<Stored<Ide
   const { id, name } = await requireIdentity(ctx, wanted.identity);
   const stored = await ctx.store.get('identity', id);
   if (stored === undefined) throw new SallyportError('not_found', `there is no identity "${name}"`);
+  if (wanted.role === 'vendor' || stored.value.vendor !== undefined) {
+    throw new SallyportError('forbidden', `"${name}": the role vendor is nobody's besides another one`, {
+      next: 'whoever comes from a vendor is invited as that: sallyport identities add NAME --vendor FIRM …',
+    });
+  }
   if (stored.value.provider !== undefined) {
     throw new SallyportError('conflict', `the roles of "${name}" are those of his groups at a provider`, {
       next: 'change his groups there, or which roles they have in providers.yaml',

@@ -1,10 +1,61 @@
 // An identity as the api shows it.
 
 import type { IdentityView } from '../../api/nouns.ts';
+import { formatDuration } from '../../core/duration.ts';
+import { limits } from '../../core/limits.ts';
+import { asSubject } from '../../core/lock.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { AuthorityContext } from '../context.ts';
+import { barredBy } from './barred.ts';
 import { identityName } from './names.ts';
 import { iso } from './time-text.ts';
+
+/** What an administrator should look at (R-021, R-024, R-025). */
+async function findingsOf(
+  ctx: AuthorityContext,
+  identity: Identity,
+  lastSeenAt: number | undefined,
+): Promise<string[]> {
+  const now = ctx.clock.now();
+  const { expiresAt, owner, trust, createdAt } = identity;
+  const findings: string[] = [];
+  if (expiresAt !== undefined && expiresAt <= now) findings.push('expired');
+  else if (expiresAt !== undefined && expiresAt - now < limits.nearExpiryMs)
+    findings.push(`ends in ${formatDuration(roughly(expiresAt - now))}`);
+  const idleMs = now - (lastSeenAt ?? createdAt);
+  if (idleMs > limits.unusedMs) findings.push(`unused for ${formatDuration(roughly(idleMs))}`);
+  const answers = owner === undefined ? undefined : await ctx.store.get('identity', owner);
+  if (identity.kind !== 'human' && owner === undefined) findings.push('nobody answers for it');
+  if (owner !== undefined && answers === undefined) findings.push('who answers for it is gone');
+  if (answers !== undefined && barredBy(ctx, answers.value) !== undefined)
+    findings.push('who answers for it is locked');
+  // The key of a machine is as old as it is here: another one is another machine.
+  if (trust?.kind === 'key' && now - createdAt > limits.machineKeyOldMs)
+    findings.push(`its key is ${formatDuration(roughly(now - createdAt))} old`);
+  return findings;
+}
+
+const hourMs = 3_600_000;
+
+/** Whole days, or hours below one. */
+function roughly(ms: number): number {
+  const unit = ms >= 24 * hourMs ? 24 * hourMs : hourMs;
+  return Math.max(unit, Math.round(ms / unit) * unit);
+}
+
+/** The newest certificate, browser or passkey that he used. */
+async function lastSeen(ctx: AuthorityContext, { id: identity }: Identity): Promise<number | undefined> {
+  const newest = { order: 'newest', limit: limits.passkeysPerIdentityMax } as const;
+  const certificates = await ctx.store.list('credential', { holder: identity }, newest);
+  const browsers = await ctx.store.list('signin', { identity }, newest);
+  const passkeys = await ctx.store.list('passkey', { identity }, newest);
+  const times = [
+    ...certificates.items.map(({ value }) => value.notBefore),
+    ...browsers.items.map(({ value }) => value.createdAt),
+    ...passkeys.items.map(({ value }) => value.lastUsedAt ?? value.createdAt),
+  ];
+  return times.length === 0 ? undefined : Math.max(...times);
+}
 
 export async function viewIdentity(ctx: AuthorityContext, identity: Identity): Promise<IdentityView> {
   const now = ctx.clock.now();
@@ -12,13 +63,18 @@ export async function viewIdentity(ctx: AuthorityContext, identity: Identity): P
   const usable = credentials.items.filter(
     ({ value }) => value.revokedAt === undefined && value.notAfter >= now,
   );
+  const seenAt = await lastSeen(ctx, identity);
   return {
     id: identity.id,
     kind: identity.kind,
     name: identity.name,
     roles: [...identity.roles],
-    locked: ctx.locks.find({ identity: identity.id, owner: identity.owner }) !== undefined,
+    locked: ctx.locks.find(asSubject(identity)) !== undefined,
     credentials: usable.length,
+    findings: await findingsOf(ctx, identity, seenAt),
+    ...(seenAt === undefined ? {} : { lastSeenAt: iso(seenAt) }),
+    ...(identity.vendor === undefined ? {} : { vendor: identity.vendor }),
+    ...(identity.provider === undefined ? {} : { provider: identity.provider.issuer }),
     ...(identity.owner === undefined
       ? {}
       : { owner: { id: identity.owner, name: await identityName(ctx, identity.owner) } }),

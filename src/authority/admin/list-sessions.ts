@@ -25,6 +25,7 @@ export async function listSessions(
     {
       ...(identity === undefined ? {} : { identity: identity.id }),
       ...(device === undefined ? {} : { device: device.id }),
+      ...(query.vendor === undefined ? {} : { vendor: query.vendor }),
       ...(query.live === undefined ? {} : { live: query.live === 'true' }),
     },
     storePage(query, 'newest'),

@@ -3,10 +3,13 @@
 import type { z } from 'zod';
 import type { lockBody } from '../../api/nouns.ts';
 import { SallyportError } from '../../core/errors.ts';
+import { roles, type Role } from '../../core/identity.ts';
 import { parseId } from '../../core/ids.ts';
 import type { LockSelector } from '../../core/lock.ts';
 import { printable } from '../../core/printable.ts';
+import { isTicketId } from '../../core/ticket.ts';
 import type { AuthorityContext } from '../context.ts';
+import { requireText } from '../enroll/names.ts';
 import { requireDevice, requireIdentity } from './find.ts';
 import { requireService } from './service-view.ts';
 import type { Operator } from './operator.ts';
@@ -32,9 +35,30 @@ export async function requireSubject(
     }
     case 'service':
       return { kind: 'service', id: (await requireService(ctx, wanted.subject)).value.id };
+    case 'role':
+      return { kind: 'role', id: requireRole(caller, wanted.subject) };
+    // A firm, or a ticket, that nobody named yet may be locked before somebody does.
+    case 'vendor':
+      return { kind: 'vendor', id: requireText(wanted.subject, 'vendor') };
+    case 'ticket':
+      if (isTicketId(wanted.subject)) return { kind: 'ticket', id: wanted.subject };
+      throw new SallyportError('invalid', `"${printable(wanted.subject, 80)}" is not the number of a ticket`);
     default:
       return wanted.kind satisfies never;
   }
+}
+
+function requireRole(caller: Operator, typed: string): Role {
+  const role = roles.find((known) => known === typed);
+  if (role === undefined) {
+    throw new SallyportError('invalid', `"${printable(typed, 60)}" is not a role`, {
+      next: `roles are: ${roles.join(', ')}`,
+    });
+  }
+  if (!caller.identity.roles.includes(role)) return role;
+  throw new SallyportError('conflict', `you are ${role}, and a lock on you is not yours to lift`, {
+    next: 'lock the others by name',
+  });
 }
 
 /** A slip of the hand that only somebody else could undo, and there may be nobody else. */

@@ -27,6 +27,9 @@ async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promi
     case 'session':
       return (await ctx.store.get('session', selector.id))?.value.target ?? removedName;
     case 'service':
+    case 'role':
+    case 'vendor':
+    case 'ticket':
       return selector.id;
     case 'all_sessions':
       return 'every session';

@@ -27,6 +27,7 @@ export async function whoami(
     certificate: { serial, notAfter: iso(notAfter) },
     sessions,
     ...(provider === undefined ? {} : { provider }),
+    ...(identity.vendor === undefined ? {} : { vendor: identity.vendor }),
     alarms: await breakGlassAlarms(ctx, caller),
     ...(identity.approverKeys === undefined ? {} : { approverKeys: [...identity.approverKeys] }),
   };

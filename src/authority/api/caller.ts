@@ -6,8 +6,9 @@
 import type { Route } from '../../api/route.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
 import type { EventActor, EventType } from '../../core/event.ts';
-import { parseId, type DeviceId, type IdentityId } from '../../core/ids.ts';
+import { parseId } from '../../core/ids.ts';
 import type { Credential, Identity } from '../../core/identity.ts';
+import { asSubject, type LockSubject } from '../../core/lock.ts';
 import { printable } from '../../core/printable.ts';
 import { peerOf, type Peer } from '../../wire/tls-peer.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
@@ -97,10 +98,7 @@ async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer): Promise<Ca
 export function refusalOf(ctx: AuthorityContext, door: Door, identity: Identity): Refusal | undefined {
   if (identity.expiresAt !== undefined && identity.expiresAt <= ctx.clock.now())
     return unauthenticated('identity_expired');
-  return (
-    lockedOut(ctx, door, { identity: identity.id, owner: identity.owner }) ??
-    withoutRole(door.route, identity)
-  );
+  return lockedOut(ctx, door, asSubject(identity)) ?? withoutRole(door.route, identity);
 }
 
 function belongsTo(credential: Credential, peer: Peer): boolean {
@@ -112,15 +110,7 @@ function belongsTo(credential: Credential, peer: Peer): boolean {
   );
 }
 
-function lockedOut(
-  ctx: AuthorityContext,
-  door: Door,
-  subject: {
-    readonly identity?: IdentityId;
-    readonly owner?: IdentityId | undefined;
-    readonly device?: DeviceId;
-  },
-): Refusal | undefined {
+function lockedOut(ctx: AuthorityContext, door: Door, subject: LockSubject): Refusal | undefined {
   if (routesPastLocks.has(door.name)) return undefined;
   const lock = ctx.locks.find(subject);
   if (lock === undefined) return undefined;

@@ -61,6 +61,7 @@ import { receiveReceipt } from '../sessions/receive-receipt.ts';
 import { listNotices } from '../notices/list-notices.ts';
 import { listTickets } from '../tickets/list-tickets.ts';
 import type { TicketDoor } from '../tickets/receive-webhook.ts';
+import { workDone } from '../vendors/done.ts';
 import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
 import { addMachine } from '../workload/add-machine.ts';
 import type { WorkloadDoor } from '../workload/sign-in-workload.ts';
@@ -217,6 +218,8 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     grantRole: async ({ caller, body }) => await changeRole(ctx, caller, { kind: 'grant', wanted: body }),
     revokeRole: async ({ caller, body }) => await changeRole(ctx, caller, { kind: 'revoke', wanted: body }),
     kill: async ({ caller, body }) => await killIdentity(ctx, caller, body),
+
+    workDone: async ({ caller, body }) => await workDone(ctx, caller, body.name),
 
     listLocks: async ({ query }) => await listLocks(ctx, query),
     addLock: async ({ caller, body }) => await addLock(ctx, caller, body),

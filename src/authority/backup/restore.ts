@@ -8,7 +8,7 @@
 import { holdReasons, type Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
-import type { Identity } from '../../core/identity.ts';
+import { roles, type Identity, type Role } from '../../core/identity.ts';
 import { newId, parseId } from '../../core/ids.ts';
 import type { Lock, LockSelector } from '../../core/lock.ts';
 import { canStep, isLive, step } from '../../core/session.ts';
@@ -262,6 +262,10 @@ async function replayOne(replayed: Replayed, event: ExportedEvent, now: number):
   }
 }
 
+function isRole(text: unknown): text is Role {
+  return roles.some((role) => role === text);
+}
+
 function selectorOf({ body, identity, device, session, service }: ExportedEvent): LockSelector | undefined {
   const ids = {
     identity: parseId('idn', identity ?? ''),
@@ -269,6 +273,7 @@ function selectorOf({ body, identity, device, session, service }: ExportedEvent)
     session: parseId('ses', session ?? ''),
     service: parseId('svc', service ?? ''),
   };
+  const subject = body?.['subject'];
   switch (body?.['kind']) {
     case 'identity':
       return ids.identity && { kind: 'identity', id: ids.identity };
@@ -278,6 +283,11 @@ function selectorOf({ body, identity, device, session, service }: ExportedEvent)
       return ids.session && { kind: 'session', id: ids.session };
     case 'service':
       return ids.service && { kind: 'service', id: ids.service };
+    case 'role':
+      return isRole(subject) ? { kind: 'role', id: subject } : undefined;
+    case 'vendor':
+    case 'ticket':
+      return typeof subject === 'string' ? { kind: body['kind'], id: subject } : undefined;
     case 'all_sessions':
       return { kind: 'all_sessions', id: '*' };
     default:

@@ -9,12 +9,14 @@ import type { Invited, inviteDeviceBody, invitePersonBody } from '../../api/enro
 import { formatDuration } from '../../core/duration.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { isNetwork, isPattern, type Fleet } from '../../core/fleet.ts';
+import type { Role } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { findIdentity, requireIdentity } from '../admin/find.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireLabels, requireName, requireText } from './names.ts';
+import { inviteVendor } from '../vendors/invite-vendor.ts';
 import { anotherKey, makeInvite } from './make-invite.ts';
 
 export async function inviteDevice(
@@ -76,8 +78,11 @@ export async function invitePerson(
   caller: Operator,
   body: z.output<typeof invitePersonBody>,
 ): Promise<Invited> {
+  const { vendor } = body;
+  if (vendor !== undefined) return await inviteVendor(ctx, caller, { ...body, vendor });
   const name = requireName(body.name);
   const lifeMs = requireLife(body.forMs, limits.enrollmentLifeMs);
+  requireHouse(body.roles ?? []);
   const known = await findIdentity(ctx, name);
   return await makeInvite(ctx, {
     kind: 'human',
@@ -87,6 +92,18 @@ export async function invitePerson(
     lifeMs,
     extra: known === undefined ? { roles: body.roles ?? [] } : anotherKey(known, body.roles),
   });
+}
+
+/** Negative test of R-093: nobody comes from a vendor without sponsor and end. */
+export function requireHouse(roles: readonly Role[]): void {
+  if (!roles.includes('vendor')) return;
+  throw new SallyportError(
+    'invalid',
+    'whoever comes from a vendor needs a firm, a sponsor, a purpose and an end',
+    {
+      next: 'sallyport identities add NAME --vendor FIRM --sponsor NAME --purpose TEXT --for 8h',
+    },
+  );
 }
 
 export function requireLife(forMs: number | undefined, maxMs: number): number {

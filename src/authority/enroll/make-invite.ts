@@ -24,7 +24,7 @@ export interface WantedInvite {
   readonly createdBy: Enrollment['createdBy'];
   readonly lifeMs: number;
   readonly extra: Partial<
-    Pick<Enrollment, 'owner' | 'labels' | 'purpose' | 'roles' | 'identity' | 'fleet' | 'replaces'>
+    Pick<Enrollment, 'owner' | 'labels' | 'purpose' | 'roles' | 'vendor' | 'identity' | 'fleet' | 'replaces'>
   >;
 }
 
@@ -60,6 +60,7 @@ export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): P
           ...(enrollment.owner === undefined ? {} : { owner: enrollment.owner }),
           ...(enrollment.labels === undefined ? {} : { labels: enrollment.labels }),
           ...(enrollment.roles === undefined ? {} : { roles: enrollment.roles }),
+          ...(enrollment.vendor === undefined ? {} : { vendor: enrollment.vendor.name }),
           ...(enrollment.fleet === undefined ? {} : fleetFacts(enrollment.fleet)),
           ...(enrollment.replaces === undefined ? {} : { replaces: enrollment.replaces }),
         },

@@ -10,6 +10,7 @@ import type { Enrollment, Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { spkiOf } from '../../platform/keys.ts';
 import { sha256 } from '../../wire/signed.ts';
+import { barredBy } from '../admin/barred.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Change } from '../store/store.ts';
 import { endSessions } from '../sessions/end-session.ts';
@@ -200,7 +201,7 @@ export function personOf(
   enrollment: Enrollment,
   id: Identity['id'],
 ): { readonly identity: Identity; readonly change: Change; readonly event: EventDraft } {
-  const roles = enrollment.roles ?? [];
+  const { roles = [], vendor, owner, purpose } = enrollment;
   const identity: Identity = {
     id,
     kind: 'human',
@@ -208,6 +209,14 @@ export function personOf(
     roles,
     tenant,
     ...(enrollment.createdBy === 'system' ? {} : { invitedBy: enrollment.createdBy }),
+    ...(vendor === undefined
+      ? {}
+      : {
+          vendor: vendor.name,
+          expiresAt: vendor.until,
+          ...(owner === undefined ? {} : { owner }),
+          ...(purpose === undefined ? {} : { purpose }),
+        }),
     createdAt: ctx.clock.now(),
   };
   return {
@@ -218,7 +227,7 @@ export function personOf(
       actor: { kind: 'human', id },
       outcome: 'success',
       identity: id,
-      body: { name: identity.name, roles },
+      body: { name: identity.name, roles, ...(vendor === undefined ? {} : { vendor: vendor.name }) },
     },
   };
 }
@@ -230,9 +239,9 @@ export async function requireKnownPerson(
 ): Promise<Identity> {
   const identity = known === undefined ? undefined : (await ctx.store.get('identity', known))?.value;
   if (identity === undefined) throw new TokenFault(`the identity of ${id} is gone`);
-  if (ctx.locks.find({ identity: identity.id }) !== undefined) {
-    throw new TokenFault(`the identity of ${id} is locked`, 'locked');
-  }
+  const barred = barredBy(ctx, identity);
+  if (barred === 'expired') throw new TokenFault(`the identity of ${id} has expired`);
+  if (barred !== undefined) throw new TokenFault(`the identity of ${id} is locked`, 'locked');
   return identity;
 }
 

@@ -3,6 +3,7 @@
 
 import type { EventDraft } from '../../core/event.ts';
 import { usesLeft, type Enrollment } from '../../core/identity.ts';
+import { asSubject } from '../../core/lock.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, type Change, type Stored } from '../store/store.ts';
 import { TokenFault } from './token-fault.ts';
@@ -23,7 +24,7 @@ export async function requireInviter(ctx: AuthorityContext, { id, createdBy }: E
   if (createdBy === 'system') return;
   const inviter = (await ctx.store.get('identity', createdBy))?.value;
   if (inviter === undefined) throw new TokenFault(`the inviter of ${id} was removed`);
-  if (ctx.locks.find({ identity: inviter.id, owner: inviter.owner }) !== undefined)
+  if (ctx.locks.find(asSubject(inviter)) !== undefined)
     throw new TokenFault(`the inviter of ${id} is locked`);
   if (!inviter.roles.includes('administrator'))
     throw new TokenFault(`the inviter of ${id} is no administrator any more`);

@@ -22,6 +22,7 @@ export const toldTypes = [
   'request.expired',
   'change.asked',
   'breakglass.opened',
+  'vendor.done',
 ] as const satisfies readonly EventType[];
 
 export interface Told {
@@ -51,6 +52,8 @@ export async function compose(ctx: AuthorityContext, event: AuditEvent): Promise
       return await change(ctx, event);
     case 'breakglass.opened':
       return await broken(ctx, event);
+    case 'vendor.done':
+      return await workDone(ctx, event);
     default:
       return undefined;
   }
@@ -107,6 +110,20 @@ async function change(ctx: AuthorityContext, event: AuditEvent): Promise<Told | 
     subject: `${printable(asker.name)} wants to ${what}`,
     text: `${printable(asker.name)} wants to ${what}.\nIt waits for a second administrator: sallyport changes show ${found.id}`,
     people,
+  };
+}
+
+/** Whose guest he was hears of it. */
+async function workDone(ctx: AuthorityContext, event: AuditEvent): Promise<Told | undefined> {
+  const id = parseId('idn', event.identity ?? '');
+  const guest = id === undefined ? undefined : (await ctx.store.get('identity', id))?.value;
+  const sponsor = guest?.owner === undefined ? undefined : await ctx.store.get('identity', guest.owner);
+  if (guest === undefined || sponsor === undefined) return undefined;
+  const who = `${printable(guest.name)} from ${printable(guest.vendor ?? '')}`;
+  return {
+    subject: `${who} is done`,
+    text: `The work of ${who} (${printable(guest.purpose ?? '')}) is done. Nothing of his is open here any more.`,
+    people: [sponsor.value],
   };
 }
 

@@ -36,6 +36,7 @@ function principalEntity(identity: Identity): EntityJson {
       tenant: identity.tenant,
       ...(identity.owner === undefined ? {} : { owner: human(identity.owner) }),
       ...(identity.purpose === undefined ? {} : { purpose: identity.purpose }),
+      ...(identity.vendor === undefined ? {} : { vendor: identity.vendor }),
     },
     parents: identity.roles.map((role) => ({ type: 'Role', id: role })),
   };

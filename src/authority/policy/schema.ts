@@ -17,9 +17,9 @@ const quoted = (names: readonly string[]): string => names.map((name) => JSON.st
 export const schemaText = `
 entity Role enum [${quoted(roles)}];
 
-entity Human in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String };
-entity Machine in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String };
-entity AiAgent in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String };
+entity Human in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String, vendor?: String };
+entity Machine in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String, vendor?: String };
+entity AiAgent in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String, vendor?: String };
 
 entity Device { id: String, name: String, tenant: String, owner: Human, purpose: String } tags String;
 entity Service in [Device] {

@@ -34,7 +34,7 @@ export async function fileRequest(
   const { ticket } = body;
   if (ticket !== undefined) requireTicketId(ticket);
   const startAt = requireStart(ctx, body.startAt);
-  const destination = await requireTarget(ctx, caller, body.target);
+  const destination = await requireTarget(ctx, caller, body);
   if (ticket !== undefined) requireTicket(ctx, ticket, destination);
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;
@@ -171,14 +171,18 @@ function scopeOf(
   };
 }
 
-async function requireTarget(ctx: AuthorityContext, caller: Operator, text: string): Promise<Destination> {
+async function requireTarget(
+  ctx: AuthorityContext,
+  caller: Operator,
+  { target: text, ticket }: { readonly target: string; readonly ticket?: string | undefined },
+): Promise<Destination> {
   const target = parseTarget(text);
   const { destination } = target === undefined ? {} : await findDestination(ctx, target);
   if (destination === undefined || !canDiscover(ctx, caller.identity, destination)) {
     const { code, message, next } = noSuchTarget(text);
     throw new SallyportError(code, message, { next });
   }
-  const lock = lockOn(ctx, caller.identity, destination);
+  const lock = lockOn(ctx, caller.identity, destination, { ticket });
   if (lock === undefined) return destination;
   throw new SallyportError('locked', `"${printable(text)}" is locked: ${printable(lock.reason)}`, {
     next: `an administrator can lift the lock: sallyport unlock ${lock.id}`,

@@ -159,7 +159,7 @@ async function decide(
       of: session,
     });
   }
-  const lock = lockOn(ctx, identity, destination, chain);
+  const lock = lockOn(ctx, identity, destination, { behalf: chain ?? [], ticket: session.ticket });
   if (lock !== undefined) {
     throw await refuse(ctx, {
       code: 'locked',

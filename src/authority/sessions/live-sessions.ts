@@ -2,6 +2,7 @@
 // them, and the timers that end them. A copy of what the store says, rebuilt from it at start, so that a
 // cut never waits for a read.
 
+import type { Identity, Role } from '../../core/identity.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { DeviceId, IdentityId, LinkId, ServiceId, SessionId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
@@ -12,6 +13,9 @@ export interface LiveSession {
   readonly id: SessionId;
   readonly identity: IdentityId;
   readonly owner?: IdentityId;
+  /** When it opened; whoever gets another role is decided on again anyway. */
+  readonly roles: readonly Role[];
+  readonly vendor?: string;
   readonly behalf?: readonly IdentityId[];
   readonly device: DeviceId;
   readonly service?: ServiceId;
@@ -61,11 +65,14 @@ export class LiveSessions {
     return () => this.#count(identity, -1);
   }
 
-  add(session: Session, owner?: IdentityId): LiveSession {
+  /** `holder`: whose it is, as he is now; absent for one who is gone. */
+  add(session: Session, holder?: Identity): LiveSession {
     const live: LiveSession = {
       id: session.id,
       identity: session.identity,
-      ...(owner === undefined ? {} : { owner }),
+      ...(holder?.owner === undefined ? {} : { owner: holder.owner }),
+      roles: holder?.roles ?? [],
+      ...(holder?.vendor === undefined ? {} : { vendor: holder.vendor }),
       ...(session.behalf === undefined ? {} : { behalf: session.behalf.chain }),
       device: session.device,
       ...(session.service === undefined ? {} : { service: session.service }),
@@ -156,6 +163,9 @@ export function subjectOf(session: LiveSession): LockSubject {
   return {
     identity: session.identity,
     owner: session.owner,
+    roles: session.roles,
+    vendor: session.vendor,
+    ticket: session.ticket,
     behalf: session.behalf,
     device: session.device,
     service: session.service,

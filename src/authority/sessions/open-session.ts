@@ -57,7 +57,7 @@ async function open(ctx: AuthorityContext, caller: Caller, body: Body): Promise<
         issued(session, wanted),
       ],
     });
-    ctx.sessions.add(session, wanted.identity.owner);
+    ctx.sessions.add(session, wanted.identity);
   } finally {
     leavePlace();
   }
@@ -126,6 +126,7 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
     ...life,
     id: newId('ses', ctx.random.bytes(16)),
     identity: wanted.identity.id,
+    ...(wanted.identity.vendor === undefined ? {} : { vendor: wanted.identity.vendor }),
     device: device.id,
     ...(service === undefined ? {} : { service: service.id }),
     kind: wanted.params.kind,
@@ -184,7 +185,10 @@ async function endIfOvertaken(
   session: Session,
   { wanted, destination, acting }: Granted,
 ): Promise<void> {
-  const lock = lockOn(ctx, wanted.identity, destination, acting?.principals);
+  const lock = lockOn(ctx, wanted.identity, destination, {
+    behalf: acting?.principals ?? [],
+    ticket: session.ticket,
+  });
   if (acting !== undefined) await reviewDelegated(ctx, acting.delegation.chain[0]);
   const device = (await ctx.store.get('device', session.device))?.value;
   const isKnown = device !== undefined && (await ctx.store.get('identity', session.identity)) !== undefined;
@@ -262,6 +266,7 @@ function issued(session: Session, wanted: Wanted): EventDraft {
         ? {}
         : { delegation: session.behalf.delegation, behalf: [...session.behalf.chain] }),
       ...(session.mfa === undefined ? {} : { mfa: { ...session.mfa } }),
+      ...(session.vendor === undefined ? {} : { vendor: session.vendor }),
       ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
       ...paramsForLog(session.params),
     },

@@ -55,7 +55,7 @@ export async function placeLock(ctx: AuthorityContext, order: LockOrder): Promis
     },
   });
   // Whose approval holds a session counts no more once he is locked.
-  if (lock.selector.kind === 'identity') await reviewApproved(ctx);
+  if (['identity', 'role', 'vendor'].includes(lock.selector.kind)) await reviewApproved(ctx);
   return { lock, cut: cut.map((live) => live.id) };
 }
 
@@ -97,12 +97,14 @@ function created(lock: Lock, by: EventActor, sessionsCut: number): EventDraft {
           : lock.selector.kind === 'service'
             ? { service: lock.selector.id }
             : {};
+  // Those that are no records have their names there.
+  const named = Object.keys(subject).length === 0 ? { subject: lock.selector.id } : {};
   return {
     type: 'lock.created',
     actor: by,
     outcome: 'success',
     lock: lock.id,
     ...subject,
-    body: { kind: lock.selector.kind, reason: lock.reason, sessionsCut },
+    body: { kind: lock.selector.kind, ...named, reason: lock.reason, sessionsCut },
   };
 }

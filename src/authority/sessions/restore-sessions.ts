@@ -12,7 +12,7 @@ export async function restoreSessions(ctx: AuthorityContext): Promise<void> {
     const page = await ctx.store.list('session', { live: true }, after === undefined ? {} : { after });
     for (const { value } of page.items) {
       const identity = await ctx.store.get('identity', value.identity);
-      ctx.sessions.add(value, identity?.value.owner);
+      ctx.sessions.add(value, identity?.value);
       gates.add(value.gate);
     }
     after = page.next;

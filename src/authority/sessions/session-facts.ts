@@ -6,7 +6,7 @@ import { actionOf, type Decision, type Question } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
-import type { Lock } from '../../core/lock.ts';
+import { asSubject, type Lock } from '../../core/lock.ts';
 import type { Service } from '../../core/service.ts';
 import type { AuthorityContext } from '../context.ts';
 
@@ -152,12 +152,15 @@ export function lockOn(
   ctx: AuthorityContext,
   identity: Identity,
   { device, service }: Destination,
-  behalf: readonly Identity[] = [],
+  {
+    behalf = [],
+    ticket,
+  }: { readonly behalf?: readonly Identity[]; readonly ticket?: string | undefined } = {},
 ): Lock | undefined {
   return ctx.locks.find({
-    identity: identity.id,
-    owner: identity.owner,
+    ...asSubject(identity),
     behalf: behalf.map(({ id }) => id),
+    ticket,
     device: device.id,
     service: service?.id,
   });

@@ -198,15 +198,17 @@ async function decide(
       device,
     });
   }
-  const lock = lockOn(ctx, wanted.identity, destination, acting?.principals);
-  if (lock !== undefined) {
-    return await refuseWish(ctx, wanted, {
+  const refuseLocked = async (ticket: string | undefined): Promise<void> => {
+    const lock = lockOn(ctx, wanted.identity, destination, { behalf: acting?.principals ?? [], ticket });
+    if (lock === undefined) return;
+    await refuseWish(ctx, wanted, {
       code: 'locked',
       message: `"${wanted.target}" is locked: ${printable(lock.reason)}`,
       next: `an administrator can lift the lock: sallyport unlock ${lock.id}`,
       device,
     });
-  }
+  };
+  await refuseLocked(wanted.ticket);
   if (device.hold !== undefined) {
     return await refuseWish(ctx, wanted, {
       code: 'not_accepted',
@@ -242,6 +244,7 @@ async function decide(
     const own = userOf(params);
     if (own === undefined || own === named) {
       const granted = withGrant(wish, grant);
+      if (granted.ticket !== wanted.ticket) await refuseLocked(granted.ticket);
       const windowEndsAt = windowBehind(ctx, granted);
       const ticketEndsAt = ticketBehind(ctx, granted);
       return {

@@ -104,6 +104,16 @@ const providers: Migration = {
   },
 };
 
+const vendors: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await db.schema
+      .alterTable('session')
+      .addColumn('vendor', 'text', (column) => column.notNull().defaultTo(''))
+      .execute();
+    await db.schema.createIndex('session_vendor').on('session').column('vendor').execute();
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
@@ -118,6 +128,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011_changes': changes,
   '0012_notices': notices,
   '0013_providers': providers,
+  '0014_vendors': vendors,
 };
 
 export interface Steps {

@@ -21,6 +21,7 @@ export const columnNames = [
   'identity',
   'device',
   'subject',
+  'vendor',
 ] as const;
 export type ColumnName = (typeof columnNames)[number];
 export type ColumnValue = string | number;
@@ -58,11 +59,12 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   lock: noColumns,
   service: { columns: ({ device, name }) => ({ name: `${device}/${name}`, device }), unique: ['name'] },
   session: {
-    columns: ({ state, teardown, identity, device }) => ({
+    columns: ({ state, teardown, identity, device, vendor = '' }) => ({
       live: isLive(state) ? 1 : 0,
       awaits_receipt: teardown === 'pending' ? 1 : 0,
       identity,
       device,
+      vendor,
     }),
     unique: [],
   },

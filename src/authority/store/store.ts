@@ -107,6 +107,8 @@ export interface Filters {
     /** teardown is pending */ readonly awaitsReceipt?: boolean;
     readonly identity?: string;
     readonly device?: string;
+    /** The firm that who opened it comes from. */
+    readonly vendor?: string;
   };
   /** live: something may still come of it. */
   readonly request: { readonly live?: boolean; readonly identity?: string; readonly device?: string };

@@ -15,7 +15,9 @@ import { findIdentity, requireIdentity } from '../admin/find.ts';
 import { viewIdentity } from '../admin/identity-view.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
+import { requireHouse } from '../enroll/invite.ts';
 import { requireName, requireText } from '../enroll/names.ts';
+import { requireSponsor, requireVendorRoles } from '../vendors/invite-vendor.ts';
 
 export async function addMachine(
   ctx: AuthorityContext,
@@ -30,7 +32,11 @@ export async function addMachine(
       next: 'give a shorter --for, and add it anew in time',
     });
   }
-  const owner = await requireIdentity(ctx, body.owner);
+  const { vendor } = body;
+  if (vendor === undefined) requireHouse(body.roles ?? []);
+  else requireVendorRoles(body.roles ?? []);
+  const owner =
+    vendor === undefined ? await requireIdentity(ctx, body.owner) : await requireSponsor(ctx, body.owner);
   if (owner.kind !== 'human') {
     throw new SallyportError('invalid', `"${owner.name}" cannot answer for it: owners are people`, {
       next: 'name a person with --owner',
@@ -46,7 +52,8 @@ export async function addMachine(
     id: newId('idn', ctx.random.bytes(16)),
     kind: body.kind,
     name,
-    roles: body.roles ?? [],
+    roles: vendor === undefined ? (body.roles ?? []) : ['vendor'],
+    ...(vendor === undefined ? {} : { vendor: requireText(vendor, 'vendor') }),
     tenant: caller.identity.tenant,
     owner: owner.id,
     purpose,
@@ -69,6 +76,7 @@ export async function addMachine(
           owner: owner.name,
           purpose,
           roles: [...identity.roles],
+          ...(vendor === undefined ? {} : { vendor }),
           trust: { ...trust, ...(trust.kind === 'oidc' ? { claims: { ...trust.claims } } : {}) },
           expiresAt: new Date(now + body.forMs).toISOString(),
           by: caller.identity.name,

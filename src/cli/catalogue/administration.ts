@@ -212,9 +212,13 @@ export const administration: readonly CommandSpec[] = [
   },
   {
     path: 'identities ls',
-    summary: 'identities',
-    flags: [{ name: 'limit', value: 'N', summary: 'at most this many' }],
-    examples: ['sallyport identities ls'],
+    summary: 'identities, and what should be looked at: near its end, unused, nobody answers for it',
+    flags: [
+      { name: 'vendor', value: 'FIRM', summary: 'only those from this firm' },
+      { name: 'findings', summary: 'only those with something to look at' },
+      { name: 'limit', value: 'N', summary: 'at most this many' },
+    ],
+    examples: ['sallyport identities ls', 'sallyport identities ls --findings'],
     load: () => import('../commands/identities/ls.ts'),
   },
   {
@@ -233,7 +237,8 @@ export const administration: readonly CommandSpec[] = [
       {
         name: 'for',
         value: 'DURATION',
-        summary: 'a person: how long the invite is good, at most 1h; a machine: how long it is known',
+        summary:
+          'a person: how long the invite is good, at most 1h; a machine, or with --vendor: how long he is known',
       },
       {
         name: 'kind',
@@ -242,7 +247,18 @@ export const administration: readonly CommandSpec[] = [
         completes: ['human', 'machine', 'ai_agent'],
       },
       { name: 'owner', value: 'NAME', summary: 'a machine: who answers for it', completes: 'identity' },
-      { name: 'purpose', value: 'TEXT', summary: 'a machine: what it is for' },
+      { name: 'purpose', value: 'TEXT', summary: 'a machine, or with --vendor: what for' },
+      {
+        name: 'vendor',
+        value: 'FIRM',
+        summary: 'the firm that he, or it, comes from; the role is then vendor',
+      },
+      {
+        name: 'sponsor',
+        value: 'NAME',
+        summary: 'with --vendor: who answers for him',
+        completes: 'identity',
+      },
       { name: 'key', value: 'FILE', summary: 'a machine: its public key, PEM', completes: 'file' },
       { name: 'issuer', value: 'URL', summary: 'a machine: whose tokens prove what it is' },
       { name: 'audience', value: 'TEXT', summary: 'for whom these tokens are (default: the trust domain)' },
@@ -250,6 +266,7 @@ export const administration: readonly CommandSpec[] = [
     ],
     examples: [
       'sallyport identities add ana --role operator',
+      'sallyport identities add jo-acme --vendor acme --sponsor ana --purpose "pump firmware" --for 8h',
       'sallyport identities add ci-deploy --kind machine --owner ana --purpose deploys --for 90d --issuer https://token.actions.githubusercontent.com --claim repository=org/app --claim ref=refs/heads/main',
       'sallyport identities add backup --kind machine --owner ana --purpose "nightly copies" --for 90d --key backup.pub',
     ],
@@ -300,10 +317,16 @@ export const administration: readonly CommandSpec[] = [
       { name: 'device', value: 'NAME', summary: 'lock this device', completes: 'device' },
       { name: 'service', value: 'ID', summary: 'lock this service' },
       { name: 'session', value: 'ID', summary: 'lock this session', completes: 'session' },
+      { name: 'role', value: 'ROLE', summary: 'lock everybody who has this role', completes: roles },
+      { name: 'vendor', value: 'FIRM', summary: 'lock everybody from this firm' },
+      { name: 'ticket', value: 'ID', summary: 'lock every session that names this ticket' },
       { name: 'reason', value: 'TEXT', required: true, summary: 'why; those who are cut read it' },
       { name: 'for', value: 'DURATION', summary: 'lift it by itself after this time' },
     ],
-    examples: ['sallyport lock add --device pump-7 --reason "stolen"'],
+    examples: [
+      'sallyport lock add --device pump-7 --reason "stolen"',
+      'sallyport lock add --ticket CHG-4711 --reason "the change was called off" --for 8h',
+    ],
     load: () => import('../commands/lock/add.ts'),
   },
   {

@@ -77,6 +77,15 @@ export const daily: readonly CommandSpec[] = [
     load: () => import('../commands/logout.ts'),
   },
   {
+    path: 'done',
+    summary: 'the work of somebody from a vendor is done: all that he has here ends',
+    args: [{ name: 'name', optional: true, completes: 'identity' }],
+    flags: [{ name: 'yes', short: 'y', summary: 'do not ask' }],
+    notes: ['without a name: your own, if you come from a vendor; with one: that of a guest of yours'],
+    examples: ['sallyport done', 'sallyport done jo-acme'],
+    load: () => import('../commands/done.ts'),
+  },
+  {
     path: 'whoami',
     summary: 'who you are here, until when, and your live sessions',
     examples: ['sallyport whoami', 'sallyport whoami --json'],
@@ -182,6 +191,7 @@ export const daily: readonly CommandSpec[] = [
       { name: 'all', short: 'a', summary: 'ended ones too' },
       { name: 'identity', value: 'NAME', summary: 'only of this identity', completes: 'identity' },
       { name: 'device', value: 'NAME', summary: 'only on this device', completes: 'device' },
+      { name: 'vendor', value: 'FIRM', summary: 'only of whoever comes from this firm' },
       { name: 'limit', value: 'N', summary: 'at most this many' },
     ],
     examples: ['sallyport sessions ls', 'sallyport sessions ls --all --device pump-7 --json'],

@@ -14,6 +14,8 @@ export interface MachineOptions {
   readonly kind?: string;
   readonly owner?: string;
   readonly purpose?: string;
+  readonly vendor?: string;
+  readonly sponsor?: string;
   readonly forMs: number | undefined;
   readonly roles: readonly Role[] | undefined;
   readonly key?: string;
@@ -24,7 +26,9 @@ export interface MachineOptions {
 }
 
 export async function addMachine(me: SignIn, options: MachineOptions): Promise<number> {
-  const { name, owner, purpose, forMs, roles, issuer, audience } = options;
+  const { vendor } = options;
+  const owner = options.owner ?? options.sponsor;
+  const { name, purpose, forMs, roles, issuer, audience } = options;
   const kind = options.kind === 'machine' || options.kind === 'ai_agent' ? options.kind : undefined;
   if (kind === undefined) {
     throw new SallyportError('invalid', `"${printable(options.kind ?? '', 40)}" is no kind of identity`, {
@@ -50,6 +54,7 @@ export async function addMachine(me: SignIn, options: MachineOptions): Promise<n
       purpose,
       forMs,
       ...(roles === undefined ? {} : { roles: [...roles] }),
+      ...(vendor === undefined ? {} : { vendor }),
       ...(key === undefined ? {} : { key }),
       ...(issuer === undefined
         ? {}

@@ -4,6 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { SessionView } from '../../api/sessions.ts';
 import { call } from '../api.ts';
+import { useFreshStart, useMe } from '../me.ts';
 import { ConfirmButton, ErrorNote } from '../parts/parts.tsx';
 import { when } from '../parts/words.ts';
 
@@ -25,6 +26,7 @@ export function Sessions() {
           Ended
         </button>
       </div>
+      <Guest />
       <ErrorNote error={found.error} />
       {found.data?.items.length === 0 ? (
         <p className="quiet">{live ? 'No session is live.' : 'No session has ended yet.'}</p>
@@ -37,6 +39,26 @@ export function Sessions() {
         ))}
       </ul>
     </>
+  );
+}
+
+/** For who comes from a vendor: the one press that ends it all. */
+function Guest() {
+  const me = useMe();
+  const freshStart = useFreshStart();
+  if (me.data?.vendor === undefined) return null;
+  return (
+    <div className="buttons">
+      <ConfirmButton
+        label="My work is done"
+        tone="bad"
+        question="Is it done? What is open is cut, your keys and passkeys end, and coming back takes another invite."
+        onConfirm={async () => {
+          await call('POST /v1/vendors/done', { body: {} });
+          await freshStart();
+        }}
+      />
+    </div>
   );
 }
 

@@ -100,10 +100,20 @@ async function takeSnapshot(dataDir: string): Promise<Snapshot> {
   return { path, size, chainHash, stateEpoch };
 }
 
+/** Of the data directory, besides the database. Files that these name stand elsewhere: they are their owner's to keep. */
+const places = [
+  'broker.yaml',
+  'notifications.yaml',
+  'providers.yaml',
+  'tickets.yaml',
+  'policies',
+  'authority/keys',
+];
+
 async function* entries(dataDir: string, snapshot: string, manifest: object): AsyncGenerator<Entry> {
   yield { path: 'manifest.json', content: Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`) };
   yield { path: 'authority/store.db', content: { file: snapshot } };
-  for (const place of ['broker.yaml', 'policies', 'authority/keys']) {
+  for (const place of places) {
     for await (const file of filesBelow(join(dataDir, place))) {
       yield { path: relative(dataDir, file), content: { file } };
     }

@@ -17,6 +17,8 @@ interface Options extends CommonOptions {
   readonly kind?: string;
   readonly owner?: string;
   readonly purpose?: string;
+  readonly vendor?: string;
+  readonly sponsor?: string;
   readonly key?: string;
   readonly issuer?: string;
   readonly audience?: string;
@@ -32,11 +34,12 @@ export async function run(options: Options): Promise<number> {
     const { addMachine } = await import('../../workload/add.ts');
     return await addMachine(me, { ...options, forMs, roles });
   }
+  const vendor = vendorOf(options, forMs);
   const invited = await call(me, 'POST /v1/identities/invitations', {
     body: {
       name: options.name,
       ...(roles === undefined ? {} : { roles }),
-      ...(forMs === undefined ? {} : { forMs }),
+      ...(vendor === undefined ? (forMs === undefined ? {} : { forMs }) : { vendor }),
     },
   });
   const line = `sallyport login ${me.broker} --invite ${invited.token}`;
@@ -56,6 +59,19 @@ export async function run(options: Options): Promise<number> {
     print(tone('strong', printableLines(invited.link)));
   }
   return 0;
+}
+
+/** R-093: nobody comes from a vendor without somebody who answers for him, a purpose and an end. */
+function vendorOf(options: Options, forMs: number | undefined) {
+  const { vendor: firm, sponsor, purpose } = options;
+  if (firm === undefined && sponsor === undefined) return undefined;
+  if (firm !== undefined && sponsor !== undefined && purpose !== undefined && forMs !== undefined)
+    return { firm, sponsor, purpose, forMs };
+  throw new SallyportError(
+    'invalid',
+    `"${printable(options.name)}" comes from a vendor, and needs a firm, a sponsor, a purpose and an end`,
+    { next: 'give --vendor FIRM --sponsor NAME --purpose TEXT --for DURATION, for example --for 8h' },
+  );
 }
 
 /** Throws `invalid`. */

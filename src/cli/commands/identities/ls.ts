@@ -8,10 +8,23 @@ import { printJson } from '../../output.ts';
 import { loadSignIn } from '../../profile.ts';
 import { printTable } from '../../table.ts';
 
-export async function run(options: CommonOptions & { readonly limit?: string }): Promise<number> {
+interface Options extends CommonOptions {
+  readonly vendor?: string;
+  readonly findings?: boolean;
+  readonly limit?: string;
+}
+
+export async function run(options: Options): Promise<number> {
   const me = loadSignIn(options, Date.now());
   const identities = await allPages(
-    (page) => call(me, 'GET /v1/identities', { query: page }),
+    (page) =>
+      call(me, 'GET /v1/identities', {
+        query: {
+          ...page,
+          vendor: options.vendor,
+          ...(options.findings === true ? { findings: 'true' } : {}),
+        },
+      }),
     countFlag('limit', options.limit),
   );
   if (options.json === true) printJson(identities);
@@ -27,11 +40,13 @@ export async function run(options: CommonOptions & { readonly limit?: string }):
           value: (identity) => (identity.locked ? 'locked' : 'active'),
           tone: (identity) => (identity.locked ? 'bad' : undefined),
         },
-        { title: 'CREDENTIALS', value: (identity) => String(identity.credentials) },
-        { title: 'SINCE', value: (identity) => localTime(identity.createdAt) },
+        { title: 'OWNER', value: (identity) => identity.owner?.name },
+        { title: 'VENDOR', value: (identity) => identity.vendor },
+        { title: 'SEEN', value: (identity) => localTime(identity.lastSeenAt) ?? 'never' },
         { title: 'UNTIL', value: (identity) => localTime(identity.expiresAt) },
+        { title: 'LOOK AT', value: (identity) => identity.findings.join('; '), tone: () => 'bad' },
       ],
-      { empty: 'no identities' },
+      { empty: options.findings === true ? 'nothing to look at' : 'no identities' },
     );
   }
   return 0;

@@ -3,6 +3,7 @@
 import type { IdentityView } from '../../../api/nouns.ts';
 import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
+import { printable } from '../../../core/printable.ts';
 import { localTime } from '../../moment.ts';
 import { printFields, printJson } from '../../output.ts';
 import { loadSignIn } from '../../profile.ts';
@@ -22,8 +23,14 @@ export function printIdentity(identity: IdentityView): void {
     ['kind', identity.kind],
     ['roles', identity.roles.join(', ') || 'none'],
     ['state', identity.locked ? 'locked' : 'active'],
+    ['owner', identity.owner === undefined ? undefined : printable(identity.owner.name)],
+    ['purpose', identity.purpose === undefined ? undefined : printable(identity.purpose)],
+    ['vendor', identity.vendor === undefined ? undefined : printable(identity.vendor)],
+    ['provider', identity.provider === undefined ? undefined : printable(identity.provider)],
     ['credentials', String(identity.credentials)],
+    ['last seen', localTime(identity.lastSeenAt) ?? 'never'],
     ['since', localTime(identity.createdAt)],
     ['until', localTime(identity.expiresAt)],
+    ['look at', identity.findings.join('; ') || undefined],
   ]);
 }

@@ -13,11 +13,14 @@ interface Options extends CommonOptions {
   readonly device?: string;
   readonly service?: string;
   readonly session?: string;
+  readonly role?: string;
+  readonly vendor?: string;
+  readonly ticket?: string;
   readonly reason: string;
   readonly for?: string;
 }
 
-const kinds = ['identity', 'device', 'service', 'session'] as const;
+const kinds = ['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket'] as const;
 
 export async function run(options: Options): Promise<number> {
   const forMs = durationFlag('for', options.for);
@@ -25,7 +28,7 @@ export async function run(options: Options): Promise<number> {
   const subject = kind === undefined ? undefined : options[kind];
   if (kind === undefined || subject === undefined || others.length > 0) {
     throw new SallyportError('invalid', 'a lock is placed on exactly one thing', {
-      next: 'give one of --identity, --device, --service, --session',
+      next: `give one of ${kinds.map((name) => `--${name}`).join(', ')}`,
     });
   }
   const me = loadSignIn(options, Date.now());

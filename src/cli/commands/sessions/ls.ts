@@ -12,16 +12,17 @@ interface Options extends CommonOptions {
   readonly all?: boolean;
   readonly identity?: string;
   readonly device?: string;
+  readonly vendor?: string;
   readonly limit?: string;
 }
 
 export async function run(options: Options): Promise<number> {
   const me = loadSignIn(options, Date.now());
-  const { identity, device } = options;
+  const { identity, device, vendor } = options;
   const sessions = await allPages(
     (page) =>
       call(me, 'GET /v1/sessions', {
-        query: { ...page, identity, device, ...(options.all === true ? {} : { live: 'true' }) },
+        query: { ...page, identity, device, vendor, ...(options.all === true ? {} : { live: 'true' }) },
       }),
     countFlag('limit', options.limit),
   );
