@@ -34,6 +34,7 @@ import { readProviders } from './providers/config.ts';
 import { readNoticeConfig } from './notices/config.ts';
 import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
+import { TicketLookUps } from './tickets/look-up.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
 import { requestSweep } from './requests/request-watch.ts';
@@ -127,6 +128,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       locks: new LockBook(clock),
       windows: new WindowBook(clock),
       stepUps: new StepUps(clock),
+      lookUps: new TicketLookUps(clock),
       tickets: new TicketBook(clock, await readTicketSources(options.dataDir)),
       sessions: new LiveSessions(clock),
       gates: new GateBook(),
@@ -146,7 +148,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       closers.push(async () => await notifier.stop());
     }
     closers.push(startLeases(ctx));
-    for (const sweep of [receiptSweep, requestSweep, assertionSweep, breakGlassSweep])
+    for (const sweep of [receiptSweep, requestSweep, assertionSweep, breakGlassSweep, ctx.lookUps.sweep])
       closers.push(startSweep(ctx, sweep));
 
     const pages = options.consoleDir === undefined ? undefined : await ConsolePages.load(options.consoleDir);

@@ -15,6 +15,7 @@ import type { GateBook } from './gates/gate-book.ts';
 import type { LiveSessions } from './sessions/live-sessions.ts';
 import type { LockBook } from './sessions/lock-book.ts';
 import type { Store } from './store/store.ts';
+import type { TicketLookUps } from './tickets/look-up.ts';
 import type { TicketBook } from './tickets/ticket-book.ts';
 import type { WindowBook } from './windows/window-book.ts';
 
@@ -33,6 +34,8 @@ export interface AuthorityContext {
   readonly windows: WindowBook;
   /** Tickets of other systems, in memory, read at every decision. */
   readonly tickets: TicketBook;
+  /** And the way to ask their systems. */
+  readonly lookUps: TicketLookUps;
   /** Sessions that wait for a passkey's yes, in memory. */
   readonly stepUps: StepUps;
   /** Sessions in which a byte may move. */

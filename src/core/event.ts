@@ -76,6 +76,7 @@ export const eventTypes = [
   'vendor.extended',
   'window.removed',
   'ticket.changed',
+  'ticket.source',
   'request.created',
   'request.approved',
   'request.withdrawn',

@@ -343,6 +343,13 @@ export const limits = {
   codeLooksPerIdentityPerMinute: 20,
 
   ticketsMax: 20_000,
+  /** What a ticket's system said when it was asked counts for so long before it is asked again. */
+  lookUpFreshMs: 5_000,
+  lookUpLeastMs: 10_000,
+  /** And so long for what is open, while it does not answer. */
+  lookUpStaleMs: 10 * 60_000,
+  lookUpsPerIdentityPerMinute: 60,
+  lookUpsAtOnce: 8,
   ticketCoversMax: 200,
   webhookSecretMinLength: 24,
   webhookIdMaxLength: 128,

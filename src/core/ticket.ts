@@ -17,10 +17,12 @@ export interface Ticket {
   readonly changedAt: number;
 }
 
-export type TicketFault = 'unknown' | 'closed' | 'other_asset' | 'early' | 'over';
+/** unconfirmed: its system was asked and did not answer. */
+export type TicketFault = 'unknown' | 'unconfirmed' | 'closed' | 'other_asset' | 'early' | 'over';
 
 export const ticketFaultWords: Readonly<Record<TicketFault, string>> = {
   unknown: 'is not known here',
+  unconfirmed: 'could not be looked up: its system does not answer',
   closed: 'is not open',
   other_asset: 'is about something else',
   early: 'has not begun yet',

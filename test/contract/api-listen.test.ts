@@ -22,6 +22,7 @@ import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
+import { TicketLookUps } from '../../src/authority/tickets/look-up.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
 import { LockBook } from '../../src/authority/sessions/lock-book.ts';
 import { openMemoryStore } from '../../src/authority/store/memory-store.ts';
@@ -58,6 +59,7 @@ before(async () => {
     windows: new WindowBook(clock),
     stepUps: new StepUps(clock),
     tickets: new TicketBook(clock),
+    lookUps: new TicketLookUps(clock),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),
     broker: {

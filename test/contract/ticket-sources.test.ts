@@ -35,7 +35,7 @@ async function read(changes: Readonly<Record<string, string | undefined>> = {}, 
 test('no file: no source; a whole one is read, with the secret as Standard Webhooks writes it', async () => {
   assert.equal((await readTicketSources(folder)).size, 0);
   const source = (await read()).get('changes');
-  assert.equal(source?.secret.length, 24);
+  assert.equal(source?.webhook?.secret.length, 24);
   assert.deepEqual(source?.open, ['implement']);
 });
 
@@ -54,6 +54,40 @@ test('L20 each fault has words, and keeps the broker from starting', async () =>
   await assert.rejects(read(), /too short/);
   await chmod(secretFile, 0o644);
   await assert.rejects(read(), /secret/);
+});
+
+test('a system that is asked: its place is a host that no ticket changes, its numbers, how often, and what if it is silent', async () => {
+  const none = { secretFile: undefined, signature: undefined };
+  const written = async (lookUp: Readonly<Record<string, string>>) => {
+    const whole = { url: 'https://tickets.example.com/api/{ticket}?fields=a', tickets: '[CHG-]', ...lookUp };
+    const inside = Object.entries(whole).map(([key, value]) =>
+      `      ${key}: '${value}'`.replace(/'\[(.*)\]'/, '[$1]'),
+    );
+    return await read({ ...none, lookUp: `\n${inside.join('\n')}` });
+  };
+  await writeFile(secretFile, 'Bearer abc');
+  const source = (await written({ authorizationFile: secretFile })).get('changes');
+  assert.deepEqual(source?.lookUp, {
+    url: 'https://tickets.example.com/api/{ticket}?fields=a',
+    tickets: ['CHG-'],
+    everyMs: 30_000,
+    whenDown: 'refuse',
+    authorization: 'Bearer abc',
+  });
+  const wrong: readonly [Readonly<Record<string, string>>, RegExp][] = [
+    [{ url: 'http://tickets.example.com/{ticket}' }, /write https:/],
+    [{ url: 'https://{ticket}.example.com/' }, /write https:/],
+    [{ url: 'https://tickets.example.com@evil/{ticket}' }, /write https:/],
+    [{ url: 'https://tickets.example.com/api' }, /write https:/],
+    [{ url: 'https://tickets.example.com/{ticket}/{ticket}' }, /write https:/],
+    [{ tickets: '[]' }, /lookUp.tickets/],
+    [{ every: '1s' }, /from 10s to 5m/],
+    [{ whenDown: 'open' }, /whenDown/],
+    [{ authorizationFile: join(folder, 'nothing') }, /no value of a header/],
+  ];
+  for (const [lookUp, words] of wrong) await assert.rejects(written(lookUp), words);
+  await assert.rejects(read(none), /say how it tells/);
+  await assert.rejects(read({ secretFile: undefined }), /goes with "secretFile"/);
 });
 
 test('a JSON Pointer finds what RFC 6901 says', () => {

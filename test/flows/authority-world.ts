@@ -13,6 +13,7 @@ import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { authorizeChannel } from '../../src/authority/sessions/authorize-channel.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
+import { TicketLookUps } from '../../src/authority/tickets/look-up.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
 import type { TicketSources } from '../../src/authority/tickets/sources.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
@@ -76,6 +77,7 @@ export async function makeWorld(
     locks: new LockBook(clock),
     windows: new WindowBook(clock),
     stepUps: new StepUps(clock),
+    lookUps: new TicketLookUps(clock),
     tickets: new TicketBook(clock, ticketSources),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),

@@ -36,8 +36,7 @@ const hourMs = 3_600_000;
 const secret = Buffer.from('a secret of twenty-four letters and more');
 
 const plain: TicketSource = {
-  secret,
-  signature: 'standard',
+  webhook: { secret, signature: 'standard' },
   ticket: '/change/number',
   status: '/change/state',
   open: ['implement'],
@@ -46,8 +45,7 @@ const plain: TicketSource = {
   until: '/change/end',
 };
 const jira: TicketSource = {
-  secret,
-  signature: 'hub',
+  webhook: { secret, signature: 'hub' },
   ticket: '/issue/key',
   status: '/issue/fields/status/name',
   open: ['In Progress'],

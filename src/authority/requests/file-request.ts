@@ -35,6 +35,7 @@ export async function fileRequest(
   if (ticket !== undefined) requireTicketId(ticket);
   const startAt = requireStart(ctx, body.startAt);
   const destination = await requireTarget(ctx, caller, body);
+  await ctx.lookUps.refresh(ctx, ticket, caller.identity.id);
   if (ticket !== undefined) requireTicket(ctx, ticket, destination);
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;

@@ -22,7 +22,7 @@ import { approvalsOf, evidenceOf } from '../requests/grants.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { chainOf } from './review-sessions.ts';
-import { decideWish, lockOn, type Destination } from './session-facts.ts';
+import { decideWish, lockOn, type Destination, type Wish } from './session-facts.ts';
 import { checkOpen, readSignedOpen, type OpenFault } from './signed-open.ts';
 
 interface Facts {
@@ -187,7 +187,8 @@ async function decide(
   }
   const approvals = await approvalsOf(ctx, session);
   const { ticket } = session;
-  const wish = {
+  const wish: Wish = {
+    isLive: true,
     identity,
     params,
     sourceIp,

@@ -61,6 +61,7 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
   const chain = await chainOf(ctx, session);
   if (chain === 'ended') return 'operator_gone';
   const wish: Wish = {
+    isLive: true,
     identity: identity.value,
     ...(chain === undefined ? {} : { behalf: chain }),
     device: device.value,

@@ -36,6 +36,8 @@ export interface Wish extends Destination {
   readonly ticket?: string;
   /** As if it were so; default: as it is. */
   readonly ticketCounts?: boolean;
+  /** What is open is asked about again: a ticket's system may be silent for a while. */
+  readonly isLive?: true;
 }
 
 /** How old the newest yes of an own passkey is, and whether it is to exactly this wish. */
@@ -125,7 +127,9 @@ function overruled(decision: Decision): Decision {
 function countingTicket(ctx: AuthorityContext, wish: Wish): string | undefined {
   const { ticket } = wish;
   if (ticket === undefined) return undefined;
-  return (wish.ticketCounts ?? ctx.tickets.faultOf(ticket, wish) === undefined) ? ticket : undefined;
+  return (wish.ticketCounts ?? ctx.tickets.faultOf(ticket, wish, wish.isLive) === undefined)
+    ? ticket
+    : undefined;
 }
 
 /** Undefined when the two name different OS users. */

@@ -209,6 +209,7 @@ async function decide(
     });
   };
   await refuseLocked(wanted.ticket);
+  await ctx.lookUps.refresh(ctx, wanted.ticket, wanted.identity.id);
   if (device.hold !== undefined) {
     return await refuseWish(ctx, wanted, {
       code: 'not_accepted',
@@ -302,6 +303,7 @@ async function decideWithGrant(
   const grant = needsGrant ? await findGrant(ctx, wish, cnf) : undefined;
   if (grant === undefined) return { decision, lacksMfa: isFreshMissing(ctx, wish, decision) };
   const held = withGrant(wish, grant);
+  if (held.ticket !== wish.ticket) await ctx.lookUps.refresh(ctx, held.ticket, wish.identity.id);
   const granted = decideWish(ctx, held);
   if (granted.outcome === 'allow') return { decision: granted, grant, lacksMfa: false };
   return isFreshMissing(ctx, held, granted)
@@ -335,6 +337,8 @@ function nextTicket(ctx: AuthorityContext, wish: Wish): string | undefined {
   const { ticket } = wish;
   const fault = ticket === undefined ? undefined : ctx.tickets.faultOf(ticket, wish);
   if (ticket === undefined || fault === undefined) return undefined;
+  if (fault === 'unconfirmed')
+    return `"${printable(ticket)}" ${ticketFaultWords[fault]}; try again in a minute`;
   if (decideWish(ctx, { ...wish, ticketCounts: true }).outcome !== 'allow') return undefined;
   return `"${printable(ticket)}" ${ticketFaultWords[fault]}: name a ticket that is open, names "${wish.device.name}", and is in its change window`;
 }

@@ -1,20 +1,46 @@
-// tickets.yaml: which ticket systems tell the broker of their tickets, how it knows that it is them, and where in what
-// they send it finds what it needs. Places are JSON Pointers (RFC 6901).
+// tickets.yaml: which ticket systems tell the broker of their tickets, or are asked, how it knows that it is them, and
+// where in what they say it finds what it needs. Places are JSON Pointers (RFC 6901).
 
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseDuration } from '../../core/duration.ts';
 import type { Json } from '../../core/json.ts';
-import { readConfigFile, unusable } from '../config-file.ts';
+import { limits } from '../../core/limits.ts';
+import { readCaFile, readConfigFile, readSecretFile, unusable, type Named } from '../config-file.ts';
 import { readWebhookSecret } from '../webhook.ts';
 
 const pointer = z.string().regex(/^(?:\/[^/]*)+$/, 'write a JSON Pointer, like "/issue/key"');
 
+const lookUpShape = z.strictObject({
+  /** Where its system answers for one ticket with one JSON object. */
+  url: z
+    .string()
+    .max(1_024)
+    .regex(
+      /^https:\/\/[^/{}@?#\s]+\/[^{}#\s]*\{ticket\}[^{}#\s]*$/,
+      'write https://HOST/…{ticket}…, with {ticket} once, behind the host',
+    ),
+  /** A file, mode 0600, with the whole value of the header: "Bearer …" or "Basic …". */
+  authorizationFile: z.string().min(1).optional(),
+  /** How the numbers of its tickets begin: it is asked for no others. */
+  tickets: z
+    .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,31}$/))
+    .min(1)
+    .max(32),
+  /** How often it is asked while a session stands on a ticket of its. */
+  every: z.string().optional(),
+  /** refuse: while it does not answer, its tickets count for nothing. last: they count as it told last. */
+  whenDown: z.enum(['refuse', 'last']).optional(),
+});
+
 const sourceShape = z
   .strictObject({
-    /** A file with the secret that both sides know, mode 0600. */
-    secretFile: z.string().min(1),
+    /** It tells: a file with the secret that both sides know, mode 0600. */
+    secretFile: z.string().min(1).optional(),
     /** standard: Standard Webhooks 1.0. hub: X-Hub-Signature, as Jira and GitHub send it. */
-    signature: z.enum(['standard', 'hub']),
+    signature: z.enum(['standard', 'hub']).optional(),
+    /** It is asked. */
+    lookUp: lookUpShape.optional(),
     ticket: pointer,
     status: pointer,
     /** Values of `status` in which work on it goes on. */
@@ -26,17 +52,43 @@ const sourceShape = z
     /** When this state was reached: an older message never undoes a newer one. */
     changed: pointer.optional(),
   })
-  .refine(({ signature, changed }) => signature === 'standard' || changed !== undefined, {
+  .refine(({ signature, changed }) => signature !== 'hub' || changed !== undefined, {
     message: 'its messages carry no signed time, so say where one stands',
     path: ['changed'],
+  })
+  .refine(({ signature, secretFile }) => (signature === undefined) === (secretFile === undefined), {
+    message: 'goes with "secretFile", and "secretFile" with it',
+    path: ['signature'],
+  })
+  .refine(({ signature, lookUp }) => signature !== undefined || lookUp !== undefined, {
+    message: 'say how it tells ("signature", "secretFile"), or how it is asked ("lookUp")',
   });
 
 const fileShape = z.strictObject({
   sources: z.record(z.string(), sourceShape),
+  /** PEM: for systems that are asked, whose certificates come from an authority of your own. */
+  caFile: z.string().min(1).optional(),
 });
 
-export interface TicketSource extends Omit<z.infer<typeof sourceShape>, 'secretFile'> {
-  readonly secret: Buffer;
+type Places = Pick<
+  z.infer<typeof sourceShape>,
+  'ticket' | 'status' | 'open' | 'covers' | 'from' | 'until' | 'changed'
+>;
+
+export interface TicketSource extends Places {
+  readonly webhook?: { readonly secret: Buffer; readonly signature: 'standard' | 'hub' };
+  readonly lookUp?: LookUp;
+}
+
+export interface LookUp {
+  /** With {ticket} in it. */
+  readonly url: string;
+  readonly authorization?: string;
+  readonly tickets: readonly string[];
+  readonly everyMs: number;
+  readonly whenDown: 'refuse' | 'last';
+  /** PEM. */
+  readonly ca?: string;
 }
 
 export type TicketSources = ReadonlyMap<string, TicketSource>;
@@ -45,15 +97,43 @@ export type TicketSources = ReadonlyMap<string, TicketSource>;
 export async function readTicketSources(dataDir: string): Promise<TicketSources> {
   const file = { path: join(dataDir, 'tickets.yaml'), shape: fileShape, docs: 'docs/tickets.md' };
   const config = await readConfigFile(file);
+  const ca = config?.caFile === undefined ? undefined : await readCaFile(file, config.caFile);
   const sources = new Map<string, TicketSource>();
-  for (const [name, { secretFile, ...source }] of Object.entries(config?.sources ?? {})) {
+  for (const [name, given] of Object.entries(config?.sources ?? {})) {
     if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw unusable(file, `"${name}": a name is in lower case`);
-    const secret = await readWebhookSecret(secretFile);
-    if (secret === undefined)
+    const { secretFile, signature, lookUp, ...places } = given;
+    const secret = secretFile === undefined ? undefined : await readWebhookSecret(secretFile);
+    if (secretFile !== undefined && secret === undefined)
       throw unusable(file, `the secret of "${name}" in "${secretFile}" is missing or too short`);
-    sources.set(name, { ...source, secret });
+    sources.set(name, {
+      ...places,
+      ...(secret === undefined || signature === undefined ? {} : { webhook: { secret, signature } }),
+      ...(lookUp === undefined ? {} : { lookUp: await readLookUp(file, name, { lookUp, ca }) }),
+    });
   }
   return sources;
+}
+
+async function readLookUp(
+  file: Named,
+  name: string,
+  { lookUp, ca }: { readonly lookUp: z.infer<typeof lookUpShape>; readonly ca: string | undefined },
+): Promise<LookUp> {
+  const { url, authorizationFile, tickets, every = '30s', whenDown = 'refuse' } = lookUp;
+  const everyMs = parseDuration(every);
+  if (everyMs === undefined || everyMs < limits.lookUpLeastMs || everyMs > limits.lookUpStaleMs / 2)
+    throw unusable(file, `"sources.${name}.lookUp.every": from 10s to 5m`);
+  const authorization = authorizationFile === undefined ? undefined : await readSecretFile(authorizationFile);
+  if (authorizationFile !== undefined && !/^[\x21-\x7e]+(?: [\x21-\x7e]+)?$/.test(authorization ?? ''))
+    throw unusable(file, `"${authorizationFile}" of "${name}" holds no value of a header, like "Bearer …"`);
+  return {
+    url,
+    tickets,
+    everyMs,
+    whenDown,
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(ca === undefined ? {} : { ca }),
+  };
 }
 
 /** RFC 6901; undefined where there is nothing. */

@@ -22,7 +22,7 @@ export interface VerifiedWebhook {
 }
 
 export function verifyWebhook(
-  { secret, signature }: Pick<TicketSource, 'secret' | 'signature'>,
+  { secret, signature }: NonNullable<TicketSource['webhook']>,
   raw: Raw,
   now: number,
 ): VerifiedWebhook | WebhookFault {
