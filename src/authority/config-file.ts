@@ -23,7 +23,9 @@ export async function readConfigFile<T>(file: ConfigFile<T>): Promise<T | undefi
   const parsed = file.shape.safeParse(read.value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw unusable(file, `"${issue?.path.join('.') ?? ''}": ${issue?.message ?? 'is not valid'}`);
+  // Of a key in a record the reason stands one deeper.
+  const reason = issue?.code === 'invalid_key' ? issue.issues[0] : issue;
+  throw unusable(file, `"${issue?.path.join('.') ?? ''}": ${reason?.message ?? 'is not valid'}`);
 }
 
 export type Named = Pick<ConfigFile<unknown>, 'path' | 'docs'>;

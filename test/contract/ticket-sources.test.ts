@@ -102,11 +102,16 @@ test('a JSON Pointer finds what RFC 6901 says', () => {
 test('the examples of docs/tickets.md are whole', async () => {
   const text = await readFile(join(import.meta.dirname, '../../docs/tickets.md'), 'utf8');
   const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml ?? '');
-  assert.equal(examples.length, 3);
+  assert.equal(examples.length, 4);
+  const authorization = join(folder, 'authorization');
+  await writeFile(authorization, 'Bearer abc', { mode: 0o600 });
   for (const example of examples) {
     await writeFile(
       join(folder, 'tickets.yaml'),
-      example.replace(/secretFile: \S+/, `secretFile: ${secretFile}`),
+      example
+        .replace(/secretFile: \S+/, `secretFile: ${secretFile}`)
+        .replace(/authorizationFile: \S+/, `authorizationFile: ${authorization}`)
+        .replace(/caFile: \S+/, `caFile: ${secretFile}`),
     );
     assert.equal((await readTicketSources(folder)).size, 1);
   }

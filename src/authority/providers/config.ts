@@ -7,6 +7,9 @@ import { readCaFile, readConfigFile, readSecretFile, unusable } from '../config-
 
 const claim = z.string().min(1).max(128);
 
+/** A guest has a sponsor and an end, which no group says. */
+const houseRole = z.enum(roles).exclude(['vendor']);
+
 const providerShape = z.strictObject({
   /** What people read on the button. */
   title: z.string().trim().min(1).max(60),
@@ -24,7 +27,7 @@ const providerShape = z.strictObject({
   /** The claim with a person's groups: a list of texts. */
   groups: claim.optional(),
   /** Whoever is in none of these groups does not come in. */
-  roles: z.record(z.string().min(1).max(256), z.array(z.enum(roles)).max(roles.length)),
+  roles: z.record(z.string().min(1).max(256), z.array(houseRole).max(roles.length)),
 });
 
 const fileShape = z.strictObject({
