@@ -53,6 +53,11 @@ export interface Forward {
 
 export interface Crowding {
   command(count: number, argv: readonly string[]): Command;
+  /** The same by machines that the operator answers for: the lock is on him. */
+  readonly machines?: {
+    add(machines: number): Promise<void>;
+    command(count: number, argv: readonly string[]): Command;
+  };
   /** Makes new sessions possible again. */
   restore(): Promise<void>;
 }

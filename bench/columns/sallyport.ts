@@ -1,6 +1,7 @@
 // The product as it is packed: broker, agent and people set up by its own commands, a policy applied, the
 // audit log on.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commandLine, descendants, endProcess, type Command } from '../measure/processes.ts';
@@ -65,6 +66,36 @@ export async function startSallyport(parent: string): Promise<Column> {
   await writeFile(policyFile, policy);
   await timed(admin('policy', 'apply', policyFile, '-m', 'the bench'));
 
+  const crowdOf = (homes: readonly string[], count: number, argv: readonly string[]): Command => ({
+    file: process.execPath,
+    args: [
+      join(import.meta.dirname, '..', 'sallyport', 'crowd.ts'),
+      join(folder, 'admin'),
+      homes.map((home) => join(folder, home)).join(','),
+      operator,
+      device,
+      String(count),
+      ...argv,
+    ],
+  });
+  const machines: string[] = [];
+  const addMachines = async (count: number): Promise<void> => {
+    const key = join(folder, 'machine.key');
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    await writeFile(`${key}.pub`, publicKey.export({ type: 'spki', format: 'pem' }));
+    const owned = ['--kind', 'machine', '--owner', operator, '--purpose', 'bench', '--for', '1d'];
+    for (let number = 1; number <= count; number += 1) {
+      const name = `machine-${number}`;
+      const role = ['--role', 'operator', '--key', `${key}.pub`];
+      const { line } = await json(admin('identities', 'add', name, ...owned, ...role, '--json'));
+      const [, fingerprint = ''] = /--root (\S+)/.exec(String(line)) ?? [];
+      const login = ['login', address, '--workload', name, '--root', fingerprint, '--key', key];
+      await timed(sallyport(name, ...login));
+      machines.push(name);
+    }
+  };
+
   let added = 0;
   const showShell = (): Command => sallyport(operator, 'shell', device);
   return {
@@ -86,18 +117,11 @@ export async function startSallyport(parent: string): Promise<Column> {
       return start(`${device}-${added}`, `localhost:${at}`);
     },
     crowd: {
-      command: (count, argv) => ({
-        file: process.execPath,
-        args: [
-          join(import.meta.dirname, '..', 'sallyport', 'crowd.ts'),
-          join(folder, 'admin'),
-          join(folder, operator),
-          operator,
-          device,
-          String(count),
-          ...argv,
-        ],
-      }),
+      command: (count, argv) => crowdOf([operator], count, argv),
+      machines: {
+        add: addMachines,
+        command: (count, argv) => crowdOf(machines, count, argv),
+      },
       async restore() {
         const locks = await timed(admin('locks', 'ls', '--json'));
         for (const { id } of JSON.parse(locks.stdout) as readonly { readonly id: string }[]) {

@@ -1,7 +1,7 @@
 // A crowd of operators in one process, each session opened by the command line's own code over a
 // connection of its own; then an administrator's lock on the identity, and when the last byte of each
-// session came, all by one clock. Arguments: SALLYPORT_HOME of the administrator and of the operator, the
-// operator's name, the target, how many sessions, the command.
+// session came, all by one clock. Arguments: SALLYPORT_HOME of the administrator, those of whoever opens them in
+// turn (with commas between), the name of whom the lock is on, the target, how many sessions, the command.
 
 import { call } from '../../src/cli/api.ts';
 import { openChannel } from '../../src/cli/channel/open-channel.ts';
@@ -9,8 +9,7 @@ import { loadSignIn, type SignIn } from '../../src/cli/profile.ts';
 import { frameType, FrameDecoder } from '../../src/wire/frames.ts';
 import { Crowd } from '../measure/crowd.ts';
 
-const [adminHome = '', operatorHome = '', name = '', target = '', count = '', ...argv] =
-  process.argv.slice(2);
+const [adminHome = '', homes = '', name = '', target = '', count = '', ...argv] = process.argv.slice(2);
 
 function signInOf(home: string): SignIn {
   process.env['SALLYPORT_HOME'] = home;
@@ -18,10 +17,13 @@ function signInOf(home: string): SignIn {
 }
 
 const admin = signInOf(adminHome);
-const me = signInOf(operatorHome);
+const openers = homes.split(',').map(signInOf);
+let next = 0;
 const crowd = new Crowd(Number(count));
 
 await crowd.open(async (member) => {
+  const me = openers[(next += 1) % openers.length];
+  if (me === undefined) throw new Error('nobody opens them');
   const channel = await openChannel(me, {
     target,
     params: { kind: 'exec', argv, env: {} },
