@@ -3,13 +3,14 @@
 
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { consoleOrigin, type BrokerConfig } from '../core/broker-config.ts';
+import { consoleOrigin, type BrokerConfig, type ConsoleConfig } from '../core/broker-config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { EventDraft } from '../core/event.ts';
 import type { Clock } from '../platform/clock.ts';
 import { ensurePrivateDir } from '../platform/files.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
+import { AcmeKeeper, type KeepOptions } from './acme/keep-certificate.ts';
 import { listenApi } from './api/listen.ts';
 import { buildApi } from './api/server.ts';
 import { ConsolePages } from './console/pages.ts';
@@ -21,6 +22,7 @@ import { keepKeysFresh } from './keep-keys-fresh.ts';
 import { openLocalDoor } from './local-door.ts';
 import { localOrders } from './local-orders.ts';
 import { loadOrCreateAuthorityKeys, rotateKeys, type Authorities } from './pki/authority-keys.ts';
+import type { ConsoleIdentity } from './pki/console-identity.ts';
 import { loadPolicies } from './policy-files.ts';
 import { PolicyPoint } from './policy/policy-point.ts';
 import { startLeases } from './sessions/leases.ts';
@@ -160,6 +162,17 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     const socketMode = options.isGateApart === true ? 0o660 : 0o600;
     const listener = await listenApi(api, { runDir: options.runDir, socketMode, ctx });
     closers.push(async () => await listener.close());
+    const onConsoleIdentity = (identity: ConsoleIdentity): void => {
+      consoleRoot = identity.root;
+      listener.setConsoleIdentity(identity);
+    };
+    const acme = acmeKeeper(ctx, config.console, {
+      dir: keyOptions.dir,
+      runDir: options.runDir,
+      socketMode,
+      onNew: onConsoleIdentity,
+    });
+    if (acme !== undefined) closers.push(async () => await acme.stop());
     const keys = await keepKeysFresh(ctx, {
       dir: keyOptions.dir,
       names:
@@ -170,10 +183,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
         pki = await loadOrCreateAuthorityKeys(keyOptions);
       },
       onIdentity: (identity) => listener.setIdentity(identity),
-      onConsoleIdentity: (identity) => {
-        consoleRoot = identity.root;
-        listener.setConsoleIdentity(identity);
-      },
+      onConsoleIdentity,
+      ...(acme === undefined ? {} : { acme }),
       ...(config.console === undefined ? {} : { console: config.console }),
     });
     closers.push(() => keys.stop());
@@ -204,6 +215,15 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await close();
     throw inWords(error);
   }
+}
+
+function acmeKeeper(
+  ctx: AuthorityContext,
+  config: ConsoleConfig | undefined,
+  options: Omit<KeepOptions, 'config'>,
+): AcmeKeeper | undefined {
+  if (config?.acme === undefined) return undefined;
+  return new AcmeKeeper(ctx, { ...options, config: { ...config, acme: config.acme } });
 }
 
 /** Whoever starts a broker may read what is wrong with its disk; the api says less. */

@@ -1,6 +1,7 @@
 // The authority's own TLS identity and the console's, its issuing CA and keyset, renewed in time while it runs.
 
 import type { ConsoleConfig } from '../core/broker-config.ts';
+import type { AcmeKeeper } from './acme/keep-certificate.ts';
 import type { AuthorityContext } from './context.ts';
 import { consoleIdentity, type ConsoleIdentity } from './pki/console-identity.ts';
 import { renewServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
@@ -13,6 +14,8 @@ export interface KeyRoutine {
   readonly onIdentity: (identity: ServerIdentity) => void;
   readonly console?: ConsoleConfig;
   readonly onConsoleIdentity: (identity: ConsoleIdentity) => void;
+  /** Where an authority is asked for the console's certificate. */
+  readonly acme?: AcmeKeeper;
 }
 
 /** A timer holds at most 2^31 ms, and a clock that jumped is noticed within the hour. */
@@ -45,8 +48,12 @@ export async function keepKeysFresh(ctx: AuthorityContext, routine: KeyRoutine):
   }
   /** Each time: whoever renews the files does not tell us. */
   async function followConsole(): Promise<void> {
-    const { console: config, dir } = routine;
-    if (config !== undefined) routine.onConsoleIdentity(await consoleIdentity({ ...ctx, config, dir }));
+    const { console: config, dir, acme } = routine;
+    if (config === undefined) return;
+    // Until one is given the console shows its own root's: people come in that way meanwhile.
+    const held = await acme?.held();
+    routine.onConsoleIdentity(held ?? (await consoleIdentity({ ...ctx, config, dir })));
+    acme?.renewIfDue();
   }
   async function follow(): Promise<void> {
     current = await identity(ctx, routine);

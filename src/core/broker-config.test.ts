@@ -69,6 +69,25 @@ test('the console is where the broker is, unless that is an address, it is off, 
     files: { certificate: '/etc/chain.pem', key: '/etc/key.pem' },
   });
   assert.match(faultOf({ name: 'a', ...files, console: 'off' }), /needs a console/);
+  const acme = { acme: 'letsencrypt', acmeTerms: 'agreed' };
+  assert.deepEqual(consoleOf({ ...acme, acmeContact: 'ops@example.com', acmeHook: '/hook' }), {
+    host: 'gate.example.com',
+    port: 7443,
+    acme: {
+      directory: 'https://acme-v02.api.letsencrypt.org/directory',
+      contact: 'ops@example.com',
+      hook: '/hook',
+    },
+  });
+  const wrong: readonly [Readonly<Record<string, string>>, RegExp][] = [
+    [{ ...acme, console: 'off' }, /"acme" needs a console/],
+    [{ ...acme, ...files }, /do not go together/],
+    [{ acme: 'letsencrypt' }, /"acmeTerms" must be "agreed"/],
+    [{ ...acme, acme: 'http://ca.example.com' }, /https URL of a directory/],
+    [{ ...acme, acmeContact: 'ops' }, /must be a mail address/],
+    [{ acmeHook: '/hook' }, /"acmeHook" goes with "acme"/],
+  ];
+  for (const [fields, words] of wrong) assert.match(faultOf({ name: 'gate.example.com', ...fields }), words);
 });
 
 test('host and port are read in every form and written back', () => {

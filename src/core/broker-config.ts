@@ -30,7 +30,25 @@ export interface ConsoleConfig {
   readonly port: number;
   /** Files with a certificate that browsers trust, and its key; absent: the console's own root signs one. */
   readonly files?: { readonly certificate: string; readonly key: string };
+  /** An authority that browsers trust is asked for one (RFC 8555). */
+  readonly acme?: AcmeConfig;
 }
+
+export interface AcmeConfig {
+  /** URL of its directory. */
+  readonly directory: string;
+  /** Mail address that it may write to. */
+  readonly contact?: string;
+  /** A command that sets and clears a DNS record: DNS-01. Absent: TLS-ALPN-01 on the one port. */
+  readonly hook?: string;
+  /** PEM of the authority behind the directory's own certificate. */
+  readonly caFile?: string;
+}
+
+const knownDirectories: Readonly<Record<string, string>> = {
+  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
+  'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
+};
 
 /** As browsers write it. */
 export function consoleOrigin({ host, port }: Pick<ConsoleConfig, 'host' | 'port'>): string {
@@ -56,6 +74,11 @@ const keys = [
   'console',
   'consoleCertificate',
   'consoleKey',
+  'acme',
+  'acmeTerms',
+  'acmeContact',
+  'acmeHook',
+  'acmeCaFile',
 ] as const;
 
 /** The configuration, or a sentence that says which key is wrong and how it should be. */
@@ -113,14 +136,43 @@ function consoleOf(
   if ((certificate === undefined) !== (key === undefined))
     return '"consoleCertificate" and "consoleKey" name two files and go together';
   if (console === 'off') {
+    if (text.acme !== undefined) return '"acme" needs a console, and there is none';
     return certificate === undefined ? undefined : '"consoleCertificate" needs a console, and there is none';
   }
   const place = parseHostPort(console.includes(':') ? console : `${console}:${address.port}`);
   if (place === undefined || isAddress(place.host))
     return '"console" must be off, or a DNS name with or without a port, like gate.example.com:7443';
+  const acme = acmeOf(text);
+  if (typeof acme === 'string') return acme;
+  if (acme !== undefined && certificate !== undefined)
+    return '"acme" and "consoleCertificate" do not go together: one certificate is shown';
   return {
     ...place,
     ...(certificate === undefined || key === undefined ? {} : { files: { certificate, key } }),
+    ...(acme === undefined ? {} : { acme }),
+  };
+}
+
+function acmeOf(
+  text: Readonly<Partial<Record<(typeof keys)[number], string>>>,
+): AcmeConfig | string | undefined {
+  const { acme, acmeTerms, acmeContact: contact, acmeHook: hook, acmeCaFile: caFile } = text;
+  if (acme === undefined) {
+    const stray = keys.find((key) => key.startsWith('acme') && text[key] !== undefined);
+    return stray === undefined ? undefined : `"${stray}" goes with "acme"`;
+  }
+  const directory = knownDirectories[acme] ?? acme;
+  if (!/^https:\/\/[^\s@]+$/.test(directory) || !URL.canParse(directory))
+    return `"acme" must be ${Object.keys(knownDirectories).join(', ')}, or the https URL of a directory`;
+  if (acmeTerms !== 'agreed')
+    return '"acmeTerms" must be "agreed": read the terms of the authority that "acme" names first';
+  if (contact !== undefined && !/^[^\s@<>,;"]+@[^\s@<>,;"]+$/.test(contact))
+    return '"acmeContact" must be a mail address';
+  return {
+    directory,
+    ...(contact === undefined ? {} : { contact }),
+    ...(hook === undefined ? {} : { hook }),
+    ...(caFile === undefined ? {} : { caFile }),
   };
 }
 

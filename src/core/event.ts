@@ -48,6 +48,7 @@ export const eventTypes = [
   'service.added',
   'service.reviewed',
   'service.removed',
+  'console.certificate',
   'credential.issued',
   'credential.renewed',
   'credential.recovered',

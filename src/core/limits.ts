@@ -373,6 +373,13 @@ export const limits = {
   ownAssertionMaxAgeMs: 5 * 60_000,
   assertionSkewMs: 30_000,
   workloadAttemptsPerAddressPerMinute: 60,
+  /** One exchange with an authority that gives certificates; a hook that sets a DNS record; and after a failure. */
+  acmeTimeoutMs: 30_000,
+  acmeHookMaxMs: 5 * 60_000,
+  acmeRetryMs: 15 * 60_000,
+  acmeGateWaitMs: 500,
+  acmeStopMs: 1_000,
+  acmeRetryMaxMs: 12 * 60 * 60_000,
   providerTimeoutMs: 5_000,
   providerAnswerMaxBytes: 256 * 1024,
   providerKeysKeptMs: 10 * 60_000,

@@ -27,6 +27,8 @@ export interface GateOptions {
   readonly apiSocket: string;
   readonly apiMtlsSocket: string;
   readonly webSocket: string;
+  /** There while a certificate is asked for; absent: nobody answers. */
+  readonly acmeSocket?: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly gateName: string;
   /** Of this program. */
@@ -189,6 +191,11 @@ class RunningGate implements Gate {
         return this.#receiveChannel(guest);
       case 'apiMtls':
         return void this.#passThrough(guest, this.#options.apiMtlsSocket, () => guest.place.release());
+      case 'acme': {
+        const { acmeSocket } = this.#options;
+        if (acmeSocket === undefined) return void guest.socket.destroy();
+        return void this.#passThrough(guest, acmeSocket, () => undefined);
+      }
       case 'api':
       case 'web':
         // The authority has a deadline for each of these; a device that measures its NAT wants silence.

@@ -19,6 +19,7 @@ void test('the first name of the table that was offered wins, wherever it stands
     [['ssh'], undefined],
     [['SALLYPORT-LINK'], undefined],
     [['sallyport-link2', 'acme-tls/1'], undefined],
+    [['acme-tls/1'], 'acme'],
   ];
   for (const [alpn, route] of cases) assert.equal(routeOf({ alpn }, hosts), route, alpn.join());
 });

@@ -7,3 +7,6 @@ export const channelAlpn = 'sallyport-channel';
 export const apiAlpn = 'sallyport-api';
 /** The api's public routes, under the certificate of our own root: how programs come in for the first time. */
 export const publicAlpn = 'sallyport-public';
+
+/** An authority looks whether a name is ours (RFC 8737, section 3). */
+export const acmeAlpn = 'acme-tls/1';

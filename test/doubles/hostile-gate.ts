@@ -35,7 +35,12 @@ export interface Demand {
   readonly approval?: string;
 }
 
-const socketNames = { api: 'api.sock', apiMtls: 'api-mtls.sock', web: 'web.sock' } as const;
+const socketNames = {
+  api: 'api.sock',
+  apiMtls: 'api-mtls.sock',
+  web: 'web.sock',
+  acme: 'acme.sock',
+} as const;
 
 export class HostileGate {
   readonly seen: Seen[] = [];

@@ -8,6 +8,7 @@
 //   server.pem              the authority's own TLS key and chain
 //   console-root.key, console-root.pem    P-256: signs the console's certificate and can sign no other name
 //   console.pem             the console's TLS key and chain, where that root signed it
+//   console-acme.pem, acme-account.key    the same from an authority that browsers trust, and our key there
 //
 // The directory is 0700 and each file 0600; looser is refused (negative test L20).
 

@@ -29,6 +29,7 @@ export async function run(options: GateRunOptions): Promise<number> {
       apiSocket: join(options.runDir, 'api.sock'),
       apiMtlsSocket: join(options.runDir, 'api-mtls.sock'),
       webSocket: join(options.runDir, 'web.sock'),
+      acmeSocket: join(options.runDir, 'acme.sock'),
       listen: config.listen,
       gateName,
       version: ownVersion(),
