@@ -52,6 +52,16 @@ export const beginEnrollBody = z.strictObject({ token: z.string().max(512) });
 export const enrollBody = z.strictObject({ token: z.string().max(512), name: passkeyName, attestation });
 export const addPasskeyBody = z.strictObject({ name: passkeyName, attestation });
 
+export const recoveryCodesBody = z.strictObject({ assertion });
+/** Shown once. */
+export const recoveryCodes = z.object({ codes: z.array(z.string()) });
+export type RecoveryCodes = z.infer<typeof recoveryCodes>;
+export const recoveryCodesLeft = z.object({ left: z.number().int() });
+
+const recoveryCode = z.string().min(1).max(64);
+export const beginRecoverBody = z.strictObject({ code: recoveryCode });
+export const recoverBody = z.strictObject({ code: recoveryCode, name: passkeyName, attestation });
+
 export const enrollOptions = webauthnOptions.extend({ name: z.string() });
 
 export const signedIn = z.object({

@@ -11,6 +11,7 @@ import { Frame } from './pages/frame.tsx';
 import { Locks } from './pages/locks.tsx';
 import { Passkeys } from './pages/passkeys.tsx';
 import { Provider } from './pages/provider.tsx';
+import { Recover } from './pages/recover.tsx';
 import { Request } from './pages/request.tsx';
 import { Requests } from './pages/requests.tsx';
 import { Sessions } from './pages/sessions.tsx';
@@ -33,6 +34,7 @@ const router = createRouter({
     place('/enroll', Enroll),
     place('/device', Device),
     place('/provider', Provider),
+    place('/recover', Recover),
     place('/requests', Requests),
     createRoute({ getParentRoute: () => root, path: '/requests/$id', component: Request }),
     createRoute({ getParentRoute: () => root, path: '/step-up/$id', component: StepUp }),

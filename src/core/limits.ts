@@ -328,6 +328,7 @@ export const limits = {
   signInIdleMs: 60 * 60_000,
   signInsPerIdentityMax: 20,
   passkeysPerIdentityMax: 20,
+  recoveryCodesCount: 10,
   /** A credential id is up to 1,023 bytes (WebAuthn Level 3, section 4). */
   passkeyIdMaxLength: 1_364,
   webauthnFieldMaxLength: 16_384,

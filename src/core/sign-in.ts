@@ -22,6 +22,13 @@ export interface Passkey {
   readonly lastUsedAt?: number;
 }
 
+/** One recovery code of a person. The id is the hash of the code, which is shown once. */
+export interface RecoveryCode {
+  readonly id: string;
+  readonly identity: IdentityId;
+  readonly createdAt: number;
+}
+
 /** A browser that a passkey, or a provider, let in. The id is the SHA-256 of the cookie's value, base64url. */
 export interface SignIn {
   readonly id: string;

@@ -72,7 +72,7 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
   test('a browser that was told nothing does not trust it; after "sallyport trust" it does', async () => {
     const stranger = await browser('stranger');
     await assert.rejects(stranger.page.goto(`https://${stage.address}/`), /ERR_CERT_AUTHORITY_INVALID/);
-    for (const name of ['bo', 'ana']) {
+    for (const name of ['bo', 'ana', 'bo-again']) {
       const home = join(stage.folder, `browser-${name}`);
       await mkdir(home, { recursive: true });
       const surroundings = stage.surroundings('admin');
@@ -99,6 +99,26 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
     await bo.press('Sign in with your passkey');
     await bo.shows('Passkeys');
     await bo.page.getByRole('link', { name: 'Requests' }).click();
+    await bo.shows('Nothing waits for you');
+  });
+
+  test('who lost his passkey comes back by a recovery code that was shown once', async () => {
+    await bo.page.goto(`https://${stage.address}/passkeys`);
+    await bo.press('Make ten recovery codes');
+    await bo.shows('they are not shown again');
+    await look(bo, 'recovery-codes');
+    const [code = ''] = /[0-9a-z]{5}(?:-[0-9a-z]{5}){3}/.exec(await bo.text()) ?? [];
+    await bo.page.reload();
+    await bo.shows('10 are left');
+    const again = await browser('bo-again');
+    await again.page.goto(`https://${stage.address}/`);
+    await again.page.getByRole('link', { name: 'Use a recovery code' }).click();
+    await again.page.getByLabel('Recovery code').fill(code);
+    await look(again, 'recover');
+    await again.press('Make a passkey');
+    await again.shows('9 are left');
+    await again.shows('bo at localhost');
+    await bo.page.goto(`https://${stage.address}/requests`);
     await bo.shows('Nothing waits for you');
   });
 

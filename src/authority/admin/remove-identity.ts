@@ -6,6 +6,7 @@ import type { AuthorityContext } from '../context.ts';
 import { concernsIdentity } from '../../core/lock.ts';
 import { revokeCredentials } from '../enroll/credentials.ts';
 import { heldBy } from '../passkeys/own-passkeys.ts';
+import { withoutCodes } from '../passkeys/recovery-codes.ts';
 import { endedSignIns } from '../passkeys/sign-ins.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { reviewApproved } from '../sessions/review-sessions.ts';
@@ -37,6 +38,7 @@ export async function removeIdentity(
       ...revoked,
       ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
       ...browsers,
+      ...(await withoutCodes(ctx, id)),
     ],
     events: [
       {

@@ -49,6 +49,7 @@ import { renewSignIn, signOut } from '../enroll/sign-in.ts';
 import type { SignInCodes } from '../passkeys/codes.ts';
 import { addPasskey, beginAddPasskey, listPasskeys, removePasskey } from '../passkeys/own-passkeys.ts';
 import type { LetIn, PasskeyDoor } from '../passkeys/passkey-door.ts';
+import { beginRecoveryCodes, makeRecoveryCodes, recoveryCodesLeft } from '../passkeys/recovery-codes.ts';
 import { beginStepUp, confirmStepUp, showStepUp, stepUpState } from '../passkeys/step-up.ts';
 import { endSignIn } from '../passkeys/sign-ins.ts';
 import type { ProviderDoor } from '../providers/provider-door.ts';
@@ -103,6 +104,13 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     beginEnroll: async ({ body, sourceIp }) => await doors.passkey.beginEnroll(body.token, sourceIp),
     enroll: async ({ body, sourceIp, setCookie }) =>
       withCookie(await doors.passkey.enroll(body, sourceIp), setCookie),
+    beginRecover: async ({ body, sourceIp }) => await doors.passkey.beginRecover(body.code, sourceIp),
+    recover: async ({ body, sourceIp, setCookie }) =>
+      withCookie(await doors.passkey.recover(body, sourceIp), setCookie),
+    recoveryCodesLeft: async ({ caller }) => await recoveryCodesLeft(ctx, caller),
+    beginRecoveryCodes: async ({ caller }) => beginRecoveryCodes(ctx, caller, doors.passkey.challenges),
+    makeRecoveryCodes: async ({ caller, body }) =>
+      await makeRecoveryCodes(ctx, caller, { ...body, challenges: doors.passkey.challenges }),
     listPasskeys: async ({ caller }) => await listPasskeys(ctx, caller),
     beginAddPasskey: async ({ caller }) => await beginAddPasskey(ctx, caller, doors.passkey.challenges),
     addPasskey: async ({ caller, body }) =>

@@ -81,6 +81,7 @@ const secretAnswers: ReadonlySet<string> = new Set<RouteName>([
   'inviteDevice',
   'invitePerson',
   'replaceDevice',
+  'makeRecoveryCodes',
 ]);
 const ownRetry: ReadonlySet<string> = new Set<RouteName>([
   'redeem',

@@ -64,9 +64,11 @@ export async function restoreStore(
 
   const ended = await endLive(store, now);
   changes.push(...ended);
+  // One that was used since must not be good again.
+  const codes = await all(store, 'recovery');
   const tokens = await all(store, 'enrollment');
   const answers = await all(store, 'answer');
-  changes.push(...tokens, ...answers);
+  changes.push(...tokens, ...codes, ...answers);
   const requests = await cancelRequests(store, now);
   changes.push(...requests);
   const signIns = await revokeSignIns(store, now);
@@ -98,7 +100,10 @@ export async function restoreStore(
   return restoration;
 }
 
-async function all(store: Store, kind: 'enrollment' | 'answer' | 'signin'): Promise<readonly Change[]> {
+async function all(
+  store: Store,
+  kind: 'enrollment' | 'answer' | 'signin' | 'recovery',
+): Promise<readonly Change[]> {
   const changes: Change[] = [];
   for await (const { value } of eachRecord(store, kind)) changes.push({ delete: kind, id: value.id });
   return changes;

@@ -18,7 +18,7 @@ const types: Readonly<Record<string, string>> = {
 
 /** Places inside the one page: each is that page. */
 const places =
-  /^\/(?:$|(?:enroll|device|provider|requests|sessions|step-up|locks|approvers|passkeys)(?:\/[A-Za-z0-9_-]{1,64})?$)/;
+  /^\/(?:$|(?:enroll|recover|device|provider|requests|sessions|step-up|locks|approvers|passkeys)(?:\/[A-Za-z0-9_-]{1,64})?$)/;
 
 const always: Readonly<Record<string, string>> = {
   'content-security-policy': [

@@ -23,6 +23,7 @@ export const toldTypes = [
   'change.asked',
   'breakglass.opened',
   'vendor.done',
+  'passkey.recovered',
 ] as const satisfies readonly EventType[];
 
 export interface Told {
@@ -52,6 +53,8 @@ export async function compose(ctx: AuthorityContext, event: AuditEvent): Promise
       return await change(ctx, event);
     case 'breakglass.opened':
       return await broken(ctx, event);
+    case 'passkey.recovered':
+      return await recovered(ctx, event);
     case 'vendor.done':
       return await workDone(ctx, event);
     default:
@@ -110,6 +113,19 @@ async function change(ctx: AuthorityContext, event: AuditEvent): Promise<Told | 
     subject: `${printable(asker.name)} wants to ${what}`,
     text: `${printable(asker.name)} wants to ${what}.\nIt waits for a second administrator: sallyport changes show ${found.id}`,
     people,
+  };
+}
+
+/** Whoever did not do it himself has to hear of it. */
+async function recovered(ctx: AuthorityContext, event: AuditEvent): Promise<Told | undefined> {
+  const id = parseId('idn', event.identity ?? '');
+  const person = id === undefined ? undefined : (await ctx.store.get('identity', id))?.value;
+  if (person === undefined) return undefined;
+  return {
+    subject: 'A recovery code of yours was used',
+    text: `Somebody made a passkey as ${printable(person.name)} by a recovery code at ${event.time}. If that was not you, have an administrator lock you at once: sallyport kill --identity ${person.name}`,
+    ...link(ctx, '/passkeys'),
+    people: [person],
   };
 }
 

@@ -14,6 +14,10 @@ export type Asked =
   /** `identity` is the id that a new person will have. */
   | { readonly purpose: 'enroll'; readonly enrollment: EnrollmentId; readonly identity: IdentityId }
   | { readonly purpose: 'add'; readonly identity: IdentityId }
+  /** To make recovery codes. */
+  | { readonly purpose: 'codes'; readonly identity: IdentityId }
+  /** To use one: `code` is its hash. */
+  | { readonly purpose: 'recover'; readonly identity: IdentityId; readonly code: string }
   /** At a provider: to sign in, or to let in the command that waits with this code. */
   | { readonly purpose: 'provider'; readonly provider: string; readonly round: Round }
   | {

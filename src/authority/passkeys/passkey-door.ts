@@ -15,7 +15,9 @@ import { requireText } from '../enroll/names.ts';
 import { personOf, requireKnownPerson } from '../enroll/new-holder.ts';
 import { commitOnce, findEnrollment, requireInviter } from '../enroll/open-enrollment.ts';
 import { TokenFault } from '../enroll/token-fault.ts';
+import { StoreConflict } from '../store/store.ts';
 import { Challenges } from './challenges.ts';
+import { codeHash } from './recovery-codes.ts';
 import { newSignIn, type NewSignIn } from './sign-ins.ts';
 import { challengeOf, passkeyId, PasskeyRefused, verifyAssertion, verifyAttestation } from './verify.ts';
 import { creationOptions, requireConsole } from './options.ts';
@@ -138,7 +140,79 @@ export class PasskeyDoor {
     });
   }
 
-  #take<P extends 'sign_in' | 'enroll'>(answer: Assertion | Attestation, purpose: P) {
+  /** Of a recovery code. It is not used up by this. */
+  async beginRecover(
+    code: string,
+    sourceIp: string,
+  ): Promise<{ readonly name: string; readonly options: Readonly<Record<string, unknown>> }> {
+    const ctx = this.#ctx;
+    const console = requireConsole(ctx);
+    return await this.#guarded(sourceIp, async () => {
+      const { identity, hash } = await this.#whoHas(code);
+      const { id, name } = identity;
+      const challenge = this.challenges.make({ purpose: 'recover', identity: id, code: hash }, sourceIp);
+      return { name, options: await creationOptions(ctx, { console, challenge, id, name }) };
+    });
+  }
+
+  async recover(
+    asked: { readonly code: string; readonly name: string; readonly attestation: Attestation },
+    sourceIp: string,
+  ): Promise<LetIn> {
+    const ctx = this.#ctx;
+    const console = requireConsole(ctx);
+    const name = requireText(asked.name, 'name');
+    return await this.#guarded(sourceIp, async () => {
+      const { challenge, asked: begun } = this.#take(asked.attestation, 'recover');
+      const { identity, hash, rev } = await this.#whoHas(asked.code);
+      if (begun.code !== hash) throw new PasskeyRefused('no_challenge');
+      const made = await verifyAttestation(asked.attestation, { console, challenge });
+      const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: ctx.clock.now() };
+      const started = await newSignIn(ctx, { identity, by: { passkey }, sourceIp });
+      try {
+        await ctx.store.commit({
+          changes: [
+            { delete: 'recovery', id: hash, rev },
+            { put: 'passkey', value: passkey, rev: 0 },
+            ...started.changes,
+          ],
+          events: [
+            {
+              type: 'passkey.recovered',
+              actor: { kind: 'human', id: identity.id },
+              outcome: 'success',
+              identity: identity.id,
+              body: { name: identity.name, passkey: passkey.id, sourceIp },
+            },
+            passkeyAdded(passkey, sourceIp),
+            ...started.events,
+          ],
+        });
+      } catch (error) {
+        // Used by somebody faster.
+        if (error instanceof StoreConflict) throw new PasskeyRefused('recovery_code');
+        throw error;
+      }
+      return letIn(ctx, identity, started);
+    });
+  }
+
+  async #whoHas(
+    code: string,
+  ): Promise<{ readonly identity: Identity; readonly hash: string; readonly rev: number }> {
+    const { store } = this.#ctx;
+    const hash = codeHash(code);
+    const stored = await store.get('recovery', hash);
+    const identity = stored && (await store.get('identity', stored.value.identity))?.value;
+    if (stored === undefined || identity === undefined) throw new PasskeyRefused('recovery_code');
+    const barred = barredBy(this.#ctx, identity);
+    if (barred !== undefined) {
+      throw new PasskeyRefused('recovery_code', barred === 'expired' ? barred : `locked by ${barred.id}`);
+    }
+    return { identity, hash, rev: stored.rev };
+  }
+
+  #take<P extends 'sign_in' | 'enroll' | 'recover'>(answer: Assertion | Attestation, purpose: P) {
     const challenge = challengeOf(answer);
     const asked = this.challenges.take(challenge, purpose);
     if (challenge === undefined || asked === undefined) throw new PasskeyRefused('no_challenge');

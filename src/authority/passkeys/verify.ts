@@ -16,7 +16,8 @@ export type PasskeyFault =
   | 'foreign_passkey'
   | 'counter'
   | 'cross_origin'
-  | 'not_verified';
+  | 'not_verified'
+  | 'recovery_code';
 
 export class PasskeyRefused extends Error {
   readonly code: PasskeyFault;
@@ -29,6 +30,11 @@ export class PasskeyRefused extends Error {
 
   /** One answer for all of them: what exactly was wrong helps who tries it out. */
   toCaller(): SallyportError {
+    if (this.code === 'recovery_code') {
+      return new SallyportError('unauthenticated', 'this recovery code was not accepted', {
+        next: 'each is good once, and the newest ten count; else ask an administrator for an invite',
+      });
+    }
     return new SallyportError('unauthenticated', 'this passkey was not accepted', {
       next: 'try again; if it is new here, ask an administrator for an invite',
     });

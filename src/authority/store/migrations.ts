@@ -114,6 +114,12 @@ const vendors: Migration = {
   },
 };
 
+const recovery: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'recovery', { text: ['identity'] });
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
@@ -129,6 +135,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0012_notices': notices,
   '0013_providers': providers,
   '0014_vendors': vendors,
+  '0015_recovery': recovery,
 };
 
 export interface Steps {

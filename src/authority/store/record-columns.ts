@@ -76,6 +76,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   assertion: noColumns,
   passkey: { columns: ({ identity }) => ({ identity }), unique: [] },
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
+  recovery: { columns: ({ identity }) => ({ identity }), unique: [] },
   ticket: noColumns,
   approverset: noColumns,
   notice: noColumns,

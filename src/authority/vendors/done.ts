@@ -12,6 +12,7 @@ import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { revokeCredentials } from '../enroll/credentials.ts';
 import { heldBy } from '../passkeys/own-passkeys.ts';
+import { withoutCodes } from '../passkeys/recovery-codes.ts';
 import { endedSignIns } from '../passkeys/sign-ins.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import type { Change } from '../store/store.ts';
@@ -35,6 +36,7 @@ export async function workDone(
       ...(await revokeCredentials(ctx, { holder: id })),
       ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
       ...(await endedSignIns(ctx, id)),
+      ...(await withoutCodes(ctx, id)),
       ...taken.changes,
     ],
     events: [

@@ -17,8 +17,8 @@ const places = [
 export function Frame() {
   const me = useMe();
   const { pathname } = useLocation();
-  // Whoever comes with an invite, or back from a provider, has no sign-in yet.
-  const isOpen = pathname === '/enroll' || pathname === '/provider';
+  // Whoever comes with an invite or a recovery code, or back from a provider, has no sign-in yet.
+  const isOpen = ['/enroll', '/recover', '/provider'].includes(pathname);
   return (
     <>
       <a className="skip" href="#content">

@@ -6,7 +6,7 @@ import { call } from '../api.ts';
 import { useFreshStart } from '../me.ts';
 import { ConfirmButton, ErrorNote, useOnce } from '../parts/parts.tsx';
 import { when } from '../parts/words.ts';
-import { createPasskey } from '../passkey.ts';
+import { createPasskey, usePasskey as askPasskey } from '../passkey.ts';
 
 export function Passkeys() {
   const queries = useQueryClient();
@@ -20,7 +20,8 @@ export function Passkeys() {
       <h1>Passkeys</h1>
       {found.data?.items.length === 1 ? (
         <p className="note warn">
-          This is your only one. Add a second, on another device: without any you need an invite to come back.
+          This is your only one. Add a second, on another device: without any you need a recovery code, or an
+          invite, to come back.
         </p>
       ) : null}
       {found.data?.items.length === 0 ? (
@@ -56,7 +57,52 @@ export function Passkeys() {
         ))}
       </ul>
       {found.data?.items.length === 0 ? null : <AddPasskey />}
+      {found.data?.items.length === 0 ? null : <RecoveryCodes />}
     </>
+  );
+}
+
+/** Shown once, to be kept where no device is. */
+function RecoveryCodes() {
+  const queries = useQueryClient();
+  const { isRunning, error, run } = useOnce();
+  const [codes, setCodes] = useState<readonly string[]>();
+  const left = useQuery({
+    queryKey: ['recovery-codes'],
+    queryFn: async () => await call('GET /v1/passkeys/recovery-codes', {}),
+  });
+  const make = async (): Promise<void> => {
+    const { options } = await call('POST /v1/passkeys/recovery-codes/begin', {});
+    const assertion = await askPasskey(options);
+    setCodes((await call('POST /v1/passkeys/recovery-codes', { body: { assertion } })).codes);
+    await queries.invalidateQueries({ queryKey: ['recovery-codes'] });
+  };
+  return (
+    <section>
+      <h2>Recovery codes</h2>
+      {codes === undefined ? (
+        <p className="quiet">
+          {left.data === undefined || left.data.left === 0
+            ? 'You have none. They are the way back when you have lost all your passkeys.'
+            : `${left.data.left} are left. New ones make these worth nothing.`}
+        </p>
+      ) : (
+        <>
+          <p className="note warn">
+            Write them down, or print this page, now: they are not shown again. Each makes one new passkey.
+          </p>
+          <pre>
+            <code>{codes.join('\n')}</code>
+          </pre>
+        </>
+      )}
+      <ErrorNote error={error} />
+      <div className="buttons">
+        <button type="button" disabled={isRunning} onClick={() => void run(make)}>
+          Make ten recovery codes
+        </button>
+      </div>
+    </section>
   );
 }
 

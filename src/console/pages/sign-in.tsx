@@ -42,8 +42,8 @@ export function SignIn() {
         ))}
       </div>
       <p className="quiet">
-        New here? An administrator makes you an invite: <code>sallyport identities add NAME</code> prints a
-        link.
+        Lost your passkey? <a href="/recover">Use a recovery code</a>. New here? An administrator makes you an
+        invite: <code>sallyport identities add NAME</code> prints a link.
       </p>
     </section>
   );
