@@ -55,7 +55,7 @@ export const identityView = z.object({
   /** What somebody should look at, in words. */
   findings: z.array(z.string()),
   /** machine, ai_agent: what proves what it is. */
-  trust: z.enum(['key', 'oidc']).optional(),
+  trust: z.enum(['key', 'svid', 'oidc']).optional(),
   createdAt: time,
   expiresAt: time.optional(),
 });

@@ -17,6 +17,10 @@ export const machineBody = z.strictObject({
   vendor: z.string().min(1).max(60).optional(),
   /** PEM of its public key: it signs its own assertions (RFC 7523). */
   key: z.string().max(2_048).optional(),
+  /** Or: it holds an X.509-SVID of exactly this SPIFFE ID, under one of the certificates of this bundle (PEM). */
+  svid: z
+    .strictObject({ spiffeId: z.string().max(2_048), bundle: z.string().max(limits.svidBundleMaxLength) })
+    .optional(),
   /** Or: tokens of this issuer, for this audience (default: the trust domain), with exactly these claims. */
   oidc: z
     .strictObject({

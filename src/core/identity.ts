@@ -21,6 +21,8 @@ export type Role = (typeof roles)[number];
 export type WorkloadTrust =
   /** Assertions that it signs itself; SPKI DER, base64url. */
   | { readonly kind: 'key'; readonly spki: string }
+  /** Assertions that it signs with the key of its X.509-SVID: exactly this SPIFFE ID, under one of these roots (PEM). */
+  | { readonly kind: 'svid'; readonly spiffeId: string; readonly bundle: readonly string[] }
   /** Tokens of whoever runs it; each claim has to be exactly this. */
   | {
       readonly kind: 'oidc';

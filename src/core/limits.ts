@@ -371,6 +371,10 @@ export const limits = {
   unusedMs: 45 * 24 * 60 * 60_000,
   machineKeyOldMs: 90 * 24 * 60 * 60_000,
   assertionMaxLength: 16_384,
+  svidBundleMaxLength: 32_768,
+  svidBundleMaxCertificates: 8,
+  /** Leaf and intermediates. */
+  svidChainMaxCertificates: 5,
   ownAssertionMaxAgeMs: 5 * 60_000,
   assertionSkewMs: 30_000,
   workloadAttemptsPerAddressPerMinute: 60,

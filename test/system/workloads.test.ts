@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { generateEd25519, privatePem } from '../../src/platform/keys.ts';
 import { startProvider, type Provider } from '../doubles/identity-provider.ts';
+import { makeLeaf, makePki } from '../contract/pki-fixture.ts';
 import type { Ran } from './program.ts';
 import { must, Stage } from './stage.ts';
 
@@ -60,6 +61,25 @@ suite('machines', () => {
     const bare = await stage.admin('identities', 'add', 'ci', '--kind', 'machine');
     assert.equal(bare.code, 2);
     assert.match(bare.stderr, /needs somebody who answers for it, a purpose, and an end\nnext: give --owner/);
+  });
+
+  test('a job works as its machine by the X.509-SVID that its SPIFFE agent wrote', async () => {
+    const now = Date.now();
+    const pki = await makePki(now);
+    const svid = await makeLeaf(pki.issuing, 'machine', { now, domain: 'build.example.com' });
+    const file = (name: string): string => join(stage.folder, name);
+    await writeFile(file('bundle.pem'), pki.root.certificatePem);
+    await writeFile(file('svid.pem'), svid.chainPem);
+    await writeFile(file('svid.key'), privatePem(svid.privateKey), { mode: 0o600 });
+    const id = 'spiffe://build.example.com/prod/machine/machine-1';
+    const login = await add('builder', '--spiffe-id', id, '--bundle', file('bundle.pem'));
+    assert.deepEqual(login.slice(-4), ['--svid', 'FILE', '--key', 'FILE']);
+    const words = [...login.slice(0, -4), '--svid', file('svid.pem'), '--key', file('svid.key')];
+    assert.match(must(await job(words), words), /signed in as {2}builder \(machine\)/);
+    const ran = await job(['exec', stage.device, '--', 'echo', 'built']);
+    assert.equal(ran.stdout, 'built\n', ran.stderr);
+    const wrong = [...login.slice(0, -4), '--svid', file('bundle.pem'), '--key', file('svid.key')];
+    assert.match((await job(wrong)).stderr, /are no X\.509-SVID and its key\nnext: give the files/);
   });
 
   test('R-051 S-07 I12 a job works as its machine by the token of its provider, once each', async () => {

@@ -1,13 +1,14 @@
 // Use-case: an administrator makes a machine or an AI agent known: who answers for it, what it is for, until when
 // (R-021), and what proves that it is itself.
 
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import type { IdentityView } from '../../api/nouns.ts';
 import type { machineBody } from '../../api/workloads.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { Identity, WorkloadTrust } from '../../core/identity.ts';
 import { newId } from '../../core/ids.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { keyKind, spkiOf } from '../../platform/keys.ts';
@@ -15,6 +16,7 @@ import { findIdentity, requireIdentity } from '../admin/find.ts';
 import { viewIdentity } from '../admin/identity-view.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
+import { pemBlocks } from '../pki/key-files.ts';
 import { requireHouse } from '../enroll/invite.ts';
 import { requireName, requireText } from '../enroll/names.ts';
 import { requireSponsor, requireVendorRoles } from '../vendors/invite-vendor.ts';
@@ -77,7 +79,7 @@ export async function addMachine(
           purpose,
           roles: [...identity.roles],
           ...(vendor === undefined ? {} : { vendor }),
-          trust: { ...trust, ...(trust.kind === 'oidc' ? { claims: { ...trust.claims } } : {}) },
+          trust: trustForLog(trust),
           expiresAt: new Date(now + body.forMs).toISOString(),
           by: caller.identity.name,
         },
@@ -87,18 +89,26 @@ export async function addMachine(
   return await viewIdentity(ctx, identity);
 }
 
+function trustForLog(trust: WorkloadTrust): JsonObject {
+  if (trust.kind === 'oidc') return { ...trust, claims: { ...trust.claims } };
+  if (trust.kind === 'key') return { ...trust };
+  const { kind, spiffeId, bundle } = trust;
+  return { kind, spiffeId, bundle: bundle.map((pem) => new X509Certificate(pem).fingerprint256) };
+}
+
 function readTrust(ctx: AuthorityContext, body: z.infer<typeof machineBody>): WorkloadTrust {
-  const { key, oidc } = body;
-  if ((key === undefined) === (oidc === undefined)) {
+  const { key, svid, oidc } = body;
+  if ([key, svid, oidc].filter((one) => one !== undefined).length !== 1) {
     throw new SallyportError(
       'invalid',
-      'one thing proves what a machine is: a key, or its provider’s token',
+      'one thing proves what a machine is: a key, an X.509-SVID, or its provider’s token',
       {
-        next: 'give --key FILE, or --issuer URL and --claim NAME=VALUE',
+        next: 'give --key FILE, --spiffe-id ID and --bundle FILE, or --issuer URL and --claim NAME=VALUE',
       },
     );
   }
   if (key !== undefined) return { kind: 'key', spki: readKey(key) };
+  if (svid !== undefined) return readSvid(svid);
   const { issuer = '', audience, claims = {} } = oidc ?? {};
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
   if (url?.protocol !== 'https:' || url.search !== '' || url.hash !== '' || url.username !== '') {
@@ -124,6 +134,35 @@ function readTrust(ctx: AuthorityContext, body: z.infer<typeof machineBody>): Wo
     });
   }
   return { kind: 'oidc', issuer, audience: audience ?? ctx.pki.trustDomain, claims };
+}
+
+function readSvid({ spiffeId, bundle }: NonNullable<z.infer<typeof machineBody>['svid']>): WorkloadTrust {
+  // SPIFFE-ID, section 2: a trust domain, a path of segments, and nothing that stands for anything.
+  if (!/^spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/.test(spiffeId)) {
+    throw new SallyportError('invalid', `"${printable(spiffeId, 120)}" is no SPIFFE ID of a workload`, {
+      next: 'write it whole, for example spiffe://prod.example.com/ns/build/sa/deploy',
+    });
+  }
+  const certificates = pemBlocks(bundle, 'CERTIFICATE');
+  const isBundle =
+    certificates.length > 0 &&
+    certificates.length <= limits.svidBundleMaxCertificates &&
+    certificates.every((pem) => isAuthority(pem));
+  if (!isBundle) {
+    throw new SallyportError('invalid', 'this is no bundle of a trust domain', {
+      next: `give PEM of one to ${limits.svidBundleMaxCertificates} certificates of its authorities`,
+    });
+  }
+  return { kind: 'svid', spiffeId, bundle: certificates };
+}
+
+function isAuthority(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).ca;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  }
 }
 
 function readKey(pem: string): string {

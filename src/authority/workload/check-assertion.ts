@@ -1,12 +1,22 @@
 // Whether an assertion shows what a machine is (R-051): a token of the provider that runs its job, with exactly the
-// claims that were pinned, or one that the machine signed with a key of its own (RFC 7523). What the token says of
+// claims that were pinned, or one that the machine signed with a key of its own,
+// its X.509-SVID's or another (RFC 7523). What the token says of
 // how to verify it is never followed (negative tests I12, I13).
 
-import { decodeProtectedHeader, importSPKI, jwtVerify, type JWTPayload, type JWTVerifyResult } from 'jose';
+import type { KeyObject } from 'node:crypto';
+import {
+  decodeProtectedHeader,
+  importSPKI,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyResult,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import type { WorkloadTrust } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { publicKeyOf } from '../../platform/keys.ts';
 import { sha256 } from '../../wire/signed.ts';
+import { keyOfSvid } from './check-svid.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 
 export interface AssertionFacts {
@@ -52,12 +62,14 @@ export async function checkAssertion(
 ): Promise<Assertion> {
   if (token.length > limits.assertionMaxLength) throw new Error('it is too long');
   const header = decodeProtectedHeader(token);
-  const foreign = foreignHeaders.find((name) => Object.hasOwn(header, name));
+  const { trust } = facts;
+  const known = trust.kind === 'svid' ? ['x5c'] : [];
+  const foreign = foreignHeaders.find((name) => Object.hasOwn(header, name) && !known.includes(name));
   if (foreign !== undefined) throw new Error(`its header has "${foreign}"`);
   const { payload } =
-    facts.trust.kind === 'key'
-      ? await checkOwn(token, facts.trust, facts)
-      : await checkProvider(token, facts.trust, { ...facts, keys });
+    trust.kind === 'oidc'
+      ? await checkProvider(token, trust, { ...facts, keys })
+      : await checkOwn(token, ownKey(trust, header, facts.now), facts);
   const { exp } = payload;
   if (exp === undefined) throw new Error('it never expires');
   return {
@@ -67,13 +79,29 @@ export async function checkAssertion(
   };
 }
 
+function ownKey(
+  trust: Exclude<WorkloadTrust, { kind: 'oidc' }>,
+  { x5c }: ProtectedHeaderParameters,
+  now: number,
+): KeyObject {
+  if (trust.kind === 'key') return publicKeyOf(trust.spki);
+  if (!Array.isArray(x5c)) throw new Error('it brings no SVID');
+  return keyOfSvid(x5c, trust, now);
+}
+
+/** By the key, never by the header. */
+function algorithmFor({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  if (asymmetricKeyType === 'ed25519') return 'EdDSA';
+  if (asymmetricKeyType === 'rsa') return 'PS256';
+  return asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'ES384' : 'ES256';
+}
+
 async function checkOwn(
   token: string,
-  trust: Extract<WorkloadTrust, { kind: 'key' }>,
+  key: KeyObject,
   { name, trustDomain, spki, now }: AssertionFacts,
 ): Promise<JWTVerifyResult> {
-  const key = publicKeyOf(trust.spki);
-  const algorithm = key.asymmetricKeyType === 'ed25519' ? 'EdDSA' : 'ES256';
+  const algorithm = algorithmFor(key);
   const pem = key.export({ type: 'spki', format: 'pem' }).toString();
   const verified = await jwtVerify(token, await importSPKI(pem, algorithm), {
     algorithms: [algorithm],

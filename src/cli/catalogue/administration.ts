@@ -260,6 +260,13 @@ export const administration: readonly CommandSpec[] = [
         completes: 'identity',
       },
       { name: 'key', value: 'FILE', summary: 'a machine: its public key, PEM', completes: 'file' },
+      { name: 'spiffe-id', value: 'ID', summary: 'a machine: of its X.509-SVID' },
+      {
+        name: 'bundle',
+        value: 'FILE',
+        summary: 'with --spiffe-id: its trust bundle, PEM',
+        completes: 'file',
+      },
       { name: 'issuer', value: 'URL', summary: 'a machine: whose tokens prove what it is' },
       { name: 'audience', value: 'TEXT', summary: 'for whom these tokens are (default: the trust domain)' },
       { name: 'claim', value: 'NAME=VALUE', many: true, summary: 'what these tokens have to say, exactly' },

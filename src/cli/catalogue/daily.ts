@@ -37,6 +37,12 @@ export const daily: readonly CommandSpec[] = [
       },
       { name: 'key', value: 'FILE', summary: 'a machine: its private key', completes: 'file' },
       {
+        name: 'svid',
+        value: 'FILE',
+        summary: 'a machine: its X.509-SVID and intermediates, PEM; with --key',
+        completes: 'file',
+      },
+      {
         name: 'token-file',
         value: 'FILE',
         summary: 'a machine: the token of its provider',

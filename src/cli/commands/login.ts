@@ -23,6 +23,7 @@ interface Options extends CommonOptions {
   readonly workload?: string;
   readonly root?: string;
   readonly key?: string;
+  readonly svid?: string;
   readonly tokenFile?: string;
   readonly audience?: string;
 }

@@ -19,6 +19,8 @@ export interface MachineOptions {
   readonly forMs: number | undefined;
   readonly roles: readonly Role[] | undefined;
   readonly key?: string;
+  readonly spiffeId?: string;
+  readonly bundle?: string;
   readonly issuer?: string;
   readonly audience?: string;
   readonly claim?: readonly string[];
@@ -46,6 +48,7 @@ export async function addMachine(me: SignIn, options: MachineOptions): Promise<n
     );
   }
   const key = options.key === undefined ? undefined : await readText(options.key);
+  const svid = await svidOf(options);
   const added = await call(me, 'POST /v1/workloads', {
     body: {
       name,
@@ -56,6 +59,7 @@ export async function addMachine(me: SignIn, options: MachineOptions): Promise<n
       ...(roles === undefined ? {} : { roles: [...roles] }),
       ...(vendor === undefined ? {} : { vendor }),
       ...(key === undefined ? {} : { key }),
+      ...(svid === undefined ? {} : { svid }),
       ...(issuer === undefined
         ? {}
         : {
@@ -68,7 +72,7 @@ export async function addMachine(me: SignIn, options: MachineOptions): Promise<n
     },
   });
   const { rootFingerprint } = await call(me, 'GET /v1/trust', {});
-  const how = key === undefined ? '' : ' --key FILE';
+  const how = key !== undefined ? ' --key FILE' : svid !== undefined ? ' --svid FILE --key FILE' : '';
   const line = `sallyport login ${me.broker} --workload ${added.name} --root ${rootFingerprint}${how}`;
   if (options.json === true) {
     printJson({ ...added, line });
@@ -95,4 +99,15 @@ function claimsOf(typed: readonly string[]): Readonly<Record<string, string>> {
       });
     }),
   );
+}
+
+async function svidOf({
+  spiffeId,
+  bundle,
+}: MachineOptions): Promise<{ readonly spiffeId: string; readonly bundle: string } | undefined> {
+  if (spiffeId === undefined && bundle === undefined) return undefined;
+  if (spiffeId !== undefined && bundle !== undefined) return { spiffeId, bundle: await readText(bundle) };
+  throw new SallyportError('invalid', 'an X.509-SVID is pinned by its SPIFFE ID and its bundle', {
+    next: 'give --spiffe-id ID and --bundle FILE',
+  });
 }

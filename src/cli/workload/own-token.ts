@@ -1,7 +1,7 @@
 // The token by which this job shows what it is: from a file, from the environment, asked of the provider that runs
 // it, or signed here with a key of the machine's own (RFC 7523).
 
-import { createPrivateKey, createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomUUID, X509Certificate, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { SallyportError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -15,6 +15,8 @@ export interface TokenSource {
   /** Thumbprint of the key that the certificate is to be for. */
   readonly spki: string;
   readonly keyFile: string | undefined;
+  /** X.509-SVID and intermediates, PEM: `keyFile` is then its key. */
+  readonly svidFile: string | undefined;
   readonly tokenFile: string | undefined;
   readonly audience: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,7 +27,8 @@ const providerTimeoutMs = 10_000;
 
 /** Throws SallyportError with words. */
 export async function ownToken(source: TokenSource): Promise<string> {
-  const { keyFile, tokenFile, env } = source;
+  const { keyFile, svidFile, tokenFile, env } = source;
+  if (svidFile !== undefined) return await signBySvid(source, svidFile);
   if (keyFile !== undefined) return await signOwn(source, await readKey(keyFile));
   if (tokenFile !== undefined) return (await readText(tokenFile)).trim();
   // As GitLab's `id_tokens` puts it, under a name that the job chooses.
@@ -39,9 +42,60 @@ export async function ownToken(source: TokenSource): Promise<string> {
   });
 }
 
-async function signOwn({ name, trustDomain, spki }: TokenSource, key: KeyObject): Promise<string> {
+async function signOwn(source: TokenSource, key: KeyObject): Promise<string> {
+  const alg = keyKind(createPublicKey(key)) === 'ed25519' ? 'EdDSA' : 'ES256';
+  return await sign(source, key, { alg });
+}
+
+/** The chain goes along (RFC 7515, section 4.1.6): the broker knows its bundle. */
+async function signBySvid(source: TokenSource, svidFile: string): Promise<string> {
+  const { keyFile } = source;
+  if (keyFile === undefined) {
+    throw new SallyportError('invalid', 'an X.509-SVID goes with its key', { next: 'give --key FILE too' });
+  }
+  const blocks = (await readText(svidFile)).match(
+    /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g,
+  );
+  const [leaf, ...between] = (blocks ?? []).flatMap((pem) => certificateOf(pem) ?? []);
+  const key = privateKeyOf(await readText(keyFile));
+  if (leaf === undefined || key === undefined || !leaf.checkPrivateKey(key)) {
+    throw new SallyportError(
+      'local_file',
+      `"${printable(svidFile)}" and "${printable(keyFile)}" are no X.509-SVID and its key`,
+      { next: 'give the files that the SPIFFE agent writes, for example svid.pem and svid_key.pem' },
+    );
+  }
+  const { asymmetricKeyType, asymmetricKeyDetails } = key;
+  const isP384 = asymmetricKeyDetails?.namedCurve === 'secp384r1';
+  const ofCurve = isP384 ? 'ES384' : 'ES256';
+  const alg = asymmetricKeyType === 'ed25519' ? 'EdDSA' : asymmetricKeyType === 'rsa' ? 'PS256' : ofCurve;
+  const x5c = [leaf, ...between].map(({ raw }) => raw.toString('base64'));
+  return await sign(source, key, { alg, x5c });
+}
+
+function certificateOf(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+function privateKeyOf(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+async function sign(
+  { name, trustDomain, spki }: TokenSource,
+  key: KeyObject,
+  header: { readonly alg: string; readonly x5c?: string[] },
+): Promise<string> {
   return await new SignJWT({ cnf: { spki } })
-    .setProtectedHeader({ alg: keyKind(createPublicKey(key)) === 'ed25519' ? 'EdDSA' : 'ES256' })
+    .setProtectedHeader(header)
     .setIssuer(name)
     .setSubject(name)
     .setAudience(trustDomain)
@@ -72,13 +126,8 @@ async function askGitHub(
 }
 
 async function readKey(path: string): Promise<KeyObject> {
-  const pem = await readText(path);
-  try {
-    const key = createPrivateKey(pem);
-    if (keyKind(createPublicKey(key)) !== undefined) return key;
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-  }
+  const key = privateKeyOf(await readText(path));
+  if (key !== undefined && keyKind(createPublicKey(key)) !== undefined) return key;
   throw new SallyportError('local_file', `"${printable(path)}" holds no private key on P-256 or Ed25519`, {
     next: 'give the file whose public half was given to "sallyport identities add --key"',
   });

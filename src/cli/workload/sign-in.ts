@@ -16,6 +16,7 @@ export interface WorkloadOptions {
   readonly workload: string;
   readonly root: string;
   readonly key?: string | undefined;
+  readonly svid?: string | undefined;
   readonly tokenFile?: string | undefined;
   readonly audience?: string | undefined;
   readonly json?: boolean;
@@ -32,6 +33,7 @@ export async function signInWorkload(options: WorkloadOptions, now: number): Pro
     trustDomain: broker.trustDomain,
     spki,
     keyFile: options.key,
+    svidFile: options.svid,
     tokenFile: options.tokenFile,
     audience: options.audience,
     env: process.env,

@@ -20,6 +20,8 @@ interface Options extends CommonOptions {
   readonly vendor?: string;
   readonly sponsor?: string;
   readonly key?: string;
+  readonly spiffeId?: string;
+  readonly bundle?: string;
   readonly issuer?: string;
   readonly audience?: string;
   readonly claim?: readonly string[];
