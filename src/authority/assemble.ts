@@ -36,6 +36,8 @@ import { readProviders } from './providers/config.ts';
 import { readNoticeConfig } from './notices/config.ts';
 import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
+import { limits } from '../core/limits.ts';
+import { OwnTries } from './api/own-tries.ts';
 import { TicketLookUps } from './tickets/look-up.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
@@ -131,6 +133,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       windows: new WindowBook(clock),
       stepUps: new StepUps(clock),
       lookUps: new TicketLookUps(clock),
+      passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
+      breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),
       tickets: new TicketBook(clock, await readTicketSources(options.dataDir)),
       sessions: new LiveSessions(clock),
       gates: new GateBook(),

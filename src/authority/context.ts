@@ -8,6 +8,7 @@ import type { SignIn } from '../core/sign-in.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
+import type { OwnTries } from './api/own-tries.ts';
 import type { Authorities } from './pki/authority-keys.ts';
 import type { PolicyPoint } from './policy/policy-point.ts';
 import type { StepUps } from './passkeys/step-ups.ts';
@@ -38,6 +39,9 @@ export interface AuthorityContext {
   readonly lookUps: TicketLookUps;
   /** Sessions that wait for a passkey's yes, in memory. */
   readonly stepUps: StepUps;
+  /** Refused passkeys, and sealed requests, of who is signed in. */
+  readonly passkeyTries: OwnTries;
+  readonly breakGlassTries: OwnTries;
   /** Sessions in which a byte may move. */
   readonly sessions: LiveSessions;
   /** Connected gates, live links, and the way to send them orders. */

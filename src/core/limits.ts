@@ -337,6 +337,7 @@ export const limits = {
   challengesMax: 10_000,
   challengesPerAddressPerMinute: 120,
   passkeyAttemptsPerAddressPerMinute: 30,
+  ownTriesPerMinute: 10,
   /** Codes that commands show to be let in by a browser. */
   codeLifeMs: 10 * 60_000,
   codesMax: 1_000,

@@ -27,7 +27,7 @@ export interface OpenIdProvider {
   /** The logout token that it tells its clients of this person by, or of this one session of his. */
   logoutToken(login: string, sid?: string): Promise<string>;
   /** A token that is signed by it for its client, with these claims. */
-  token(login: string, claims: Readonly<Record<string, unknown>>): Promise<string>;
+  token(login: string, claims: Readonly<Record<string, unknown>>, client?: string): Promise<string>;
   /** As if it had asked that much earlier who it is. */
   ageSession(jar: ReadonlyMap<string, string>, seconds: number): Promise<void>;
   /** While it is away every connection is closed at once. */
@@ -36,6 +36,8 @@ export interface OpenIdProvider {
 }
 
 export const clientId = 'sallyport';
+/** Another application at the same provider. */
+export const otherClientId = 'wiki';
 export const clientSecret = 'a secret of the client, long enough';
 
 export async function startOpenIdProvider(
@@ -68,6 +70,11 @@ export async function startOpenIdProvider(
         redirect_uris: [redirectUri],
         backchannel_logout_uri: `${new URL(redirectUri).origin}/v1/providers/example/logout`,
         backchannel_logout_session_required: true,
+      },
+      {
+        client_id: otherClientId,
+        client_secret: clientSecret,
+        redirect_uris: ['https://other.example.com/back'],
       },
     ],
     claims: { openid: ['sub'], profile: ['preferred_username'], groups: ['groups'] },
@@ -138,8 +145,8 @@ export async function startOpenIdProvider(
       assert.ok(told !== undefined, 'it told of it');
       return told;
     },
-    async token(login, claims) {
-      const client = await provider.Client.find(clientId);
+    async token(login, claims, of = clientId) {
+      const client = await provider.Client.find(of);
       const token = new provider.IdToken({ sub: login }, { client });
       for (const [name, value] of Object.entries(claims)) token.set(name, value);
       return await token.issue({ use: 'idtoken' } as never);

@@ -13,6 +13,8 @@ import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { authorizeChannel } from '../../src/authority/sessions/authorize-channel.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
+import { limits } from '../../src/core/limits.ts';
+import { OwnTries } from '../../src/authority/api/own-tries.ts';
 import { TicketLookUps } from '../../src/authority/tickets/look-up.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
 import type { TicketSources } from '../../src/authority/tickets/sources.ts';
@@ -78,6 +80,8 @@ export async function makeWorld(
     windows: new WindowBook(clock),
     stepUps: new StepUps(clock),
     lookUps: new TicketLookUps(clock),
+    passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
+    breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),
     tickets: new TicketBook(clock, ticketSources),
     sessions: new LiveSessions(clock),
     gates: new GateBook(),

@@ -122,6 +122,16 @@ test('I18 one key of two, twice the same, a strange one, another text: refused, 
   assert.equal(events.length, 6);
 });
 
+test('who tries sealed requests again and again is stopped, and fills no log', async () => {
+  const content = sealed();
+  for (let n = 0; n < limits.ownTriesPerMinute; n += 1) assert.equal((await use(content, [])).status, 403);
+  assert.equal((await use(content, [one.sign(content), two.sign(content)])).body.code, 'rate_limited');
+  const refusals = await world.store.events({ types: ['breakglass.refused'] }, { limit: 99 });
+  assert.equal(refusals.length, limits.ownTriesPerMinute);
+  world.clock.advance(60_000);
+  assert.equal((await use(content, [one.sign(content), two.sign(content)])).status, 200);
+});
+
 test('I18 what is over, too long, of somebody or something else, or was used before is refused', async () => {
   const now = world.clock.now();
   const both = async (changes: JsonObject, peer = ana) => {

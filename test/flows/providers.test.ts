@@ -11,6 +11,7 @@ import type { Role } from '../../src/core/identity.ts';
 import {
   clientId,
   clientSecret,
+  otherClientId,
   startOpenIdProvider,
   type OpenIdProvider,
 } from '../doubles/openid-provider.ts';
@@ -156,11 +157,13 @@ suite('signing in', () => {
     await refused(await signIn(new Browser(world), 'u-1'), /locked by/);
   });
 
-  test('a provider’s sign-in makes no passkey', async () => {
+  test('a provider’s sign-in makes no passkey, and no recovery codes', async () => {
     const browser = new Browser(world);
     await signIn(browser, 'u-1');
     const begun = await browser.call('POST /v1/passkeys/begin');
     assert.deepEqual([begun.status, begun.body['code']], [403, 'forbidden']);
+    const codes = await browser.call('POST /v1/passkeys/recovery-codes/begin');
+    assert.deepEqual([codes.status, codes.body['code']], [403, 'forbidden']);
   });
 
   test('while the provider is away nobody comes in by it, in words, and who is in stays in', async () => {
@@ -357,11 +360,15 @@ suite('a command that a provider’s sign-in lets in', () => {
         /logout token: (?:it is no|missing required)/,
       );
     }
+    const right = { jti: 'd', events };
+    await refused(await logout(await idp.token('u-1', right, otherClientId)), /logout token: .*"aud"/);
+    const lasting = await idp.token('u-1', { ...right, jti: 'e' });
     const token = await idp.logoutToken('u-1');
     const unknown = await logout(token, 'POST /v1/providers/other/logout');
     assert.equal(unknown.status, 401);
     world.clock.advance(10 * 60_000);
     await refused(await logout(token), /logout token/);
+    await refused(await logout(lasting), /logout token: .*"iat"/);
     assert.equal((await browser.call('GET /v1/whoami')).status, 200);
   });
 

@@ -145,3 +145,14 @@ test('who tries codes is stopped', async () => {
   }
   assert.equal((await recover('wrong')).body.code, 'rate_limited');
 });
+
+test('a passkey that is refused again and again to somebody who is signed in is not looked at any more', async () => {
+  for (let n = 0; n < limits.ownTriesPerMinute; n += 1) {
+    const assertion = ana.authenticator.get(await ana.challenge());
+    assert.equal((await ana.call(path, { body: { assertion } })).status, 401);
+  }
+  const assertion = ana.authenticator.get(await ask(ana));
+  assert.equal((await ana.call(path, { body: { assertion } })).body['code'], 'rate_limited');
+  world.clock.advance(60_000);
+  await make();
+});

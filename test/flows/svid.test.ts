@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, randomUUID, X509Certificate, type KeyObject } from 'node:crypto';
 import { afterEach, beforeEach, test } from 'node:test';
 import { SignJWT } from 'jose';
+import { authority } from '../../src/authority/pki/ca.ts';
 import { createCsr } from '../../src/platform/csr.ts';
 import { generateP256 } from '../../src/platform/keys.ts';
 import { spkiThumbprint } from '../../src/wire/signed.ts';
@@ -108,6 +109,10 @@ test('I12 another SPIFFE ID, trust domain, time, key or chain is refused, and an
   // The real authority's certificate, beside an SVID that it never signed.
   const chain = twin.certificatePem + pki.issuing.certificatePem;
   await refused(show({ chain, signer: twin.privateKey }), /no certificate of the bundle/);
+  // In the authority's name, and by another key.
+  const forger = authority(pki.issuing.certificatePem, generateP256().privateKey);
+  const forged = await makeLeaf(forger, 'machine', { now: world.clock.now(), domain: 'build.example.com' });
+  await refused(show(withLeaf(forged)), /no certificate of the bundle/);
   await refused(show({ signer: generateP256().privateKey }), /signature/);
   await refused(show({ chain: svid.certificatePem }), /no certificate of the bundle/);
   const byLeaf = await makeLeafSigned(svid, 'machine', world.clock.now());

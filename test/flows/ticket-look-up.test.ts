@@ -2,14 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { approveRequest } from '../../src/authority/requests/decide-request.ts';
 import { fileRequest } from '../../src/authority/requests/file-request.ts';
+import { showRequest } from '../../src/authority/requests/list-requests.ts';
 import { openSession } from '../../src/authority/sessions/open-session.ts';
 import type { TicketSource } from '../../src/authority/tickets/sources.ts';
 import { paramsToJson, type ChannelParams } from '../../src/core/channel.ts';
+import { newId } from '../../src/core/ids.ts';
 import { limits } from '../../src/core/limits.ts';
+import { keyId, signStatement } from '../../src/wire/signed.ts';
 import { refusal } from '../doubles/refusal.ts';
 import { startTicketSystem, type TicketSystem } from '../doubles/ticket-system.ts';
-import { addDevice, addPerson, channel, execTrue, type Person } from './authority-world.ts';
+import { addDevice, addPerson, channel, execTrue, usePolicy, type Person } from './authority-world.ts';
 import { makeApiWorld, type ApiWorld } from './api-world.ts';
 
 const policy = `
@@ -204,4 +208,48 @@ test('a request names a ticket that is asked about, too', async () => {
   const caller = { ...ana.caller, identity: ana.identity };
   const error = await refusal(fileRequest(world.ctx, caller, { ...wanted, actions: ['exec'] }));
   assert.match(error.message, /"CHG-1" is not open/);
+});
+
+test('the ticket of an approved request is asked about, and may be locked, when the session opens', async () => {
+  const bo = await addPerson(world, 'bo', ['approver']);
+  const as = (person: Person) => ({ ...person.caller, identity: person.identity });
+  const body = {
+    target: 'pump-7',
+    actions: ['shell' as const],
+    forMs: 3_600_000,
+    reason: 'x',
+    ticket: 'CHG-1',
+  };
+  usePolicy(
+    world,
+    `${policy.replace(/@id\("free"\)[^;]*;/, '')}
+@id("approve") permit (principal in Role::"approver", action == Action::"approve", resource);
+@id("asked") @approvers("1") permit (principal in Role::"operator", action == Action::"shell", resource) when { context has ticket };`,
+  );
+  const approved = async (): Promise<void> => {
+    const request = await fileRequest(world.ctx, as(ana), body);
+    const shown = await showRequest(world.ctx, as(bo), request.id);
+    const spki = bo.publicKey.export({ type: 'spki', format: 'der' }).toString('base64url');
+    const yes = { request: shown.id, digest: shown.digest, spki };
+    const statement = signStatement('approval', yes, { kid: keyId(bo.publicKey), privateKey: bo.key });
+    await approveRequest(world.ctx, as(bo), { id: request.id, proof: { statement } });
+  };
+  const opened = async () =>
+    await openSession(world.ctx, ana.caller, { target: 'pump-7', params: paramsToJson(shell) });
+  await approved();
+  await opened();
+  await approved();
+  world.clock.advance(limits.lookUpFreshMs);
+  change({ state: 'closed' });
+  assert.equal((await refusal(opened())).code, 'denied');
+  world.clock.advance(limits.lookUpFreshMs);
+  change({});
+  world.ctx.locks.add({
+    id: newId('lck', world.ctx.random.bytes(16)),
+    selector: { kind: 'ticket', id: 'CHG-1' },
+    reason: 'no',
+    createdBy: 'system',
+    createdAt: 0,
+  });
+  assert.equal((await refusal(opened())).code, 'locked');
 });

@@ -86,6 +86,13 @@ suite('guests from vendors', () => {
       const body = { identity: 'jo-acme', role };
       await refused(world.call(world.admin, 'POST /v1/roles/grant', { body }), /nobody's besides/);
     }
+    for (const [name, firm] of [
+      ['jo-acme', 'evil'],
+      ['ana', 'acme'],
+    ] as const) {
+      const taken = await inviteGuest(name, { firm });
+      assert.deepEqual([taken.status, (taken.body as { code?: string }).code], [409, 'conflict'], taken.text);
+    }
     const body = { identity: 'ana', role: 'vendor' };
     await refused(world.call(world.admin, 'POST /v1/roles/grant', { body }), /nobody's besides/);
     await refused(inviteGuest('mo-acme', { sponsor: jo.name }), /cannot be a sponsor/);
@@ -147,6 +154,7 @@ suite('guests from vendors', () => {
     assert.equal(again.id, jo.id, 'the same person, with another key and another end');
     assert.equal((await open(again)).status, 200);
     assert.equal((await open(jo)).status, 401, 'the old key stays worth nothing');
+    assert.equal((await browser.signIn()).status, 401, 'and the old passkey');
   });
 
   test('his sponsor and administrators end it for him, nobody else; people of the house have nothing to be done', async () => {

@@ -29,6 +29,7 @@ export async function openBreakGlass(
   caller: Operator,
   body: Body,
 ): Promise<BreakGlassView> {
+  ctx.breakGlassTries.requireLeft(caller.identity.id);
   const request = openSealed(body.content);
   if (request === undefined) throw await refuse(ctx, caller, 'this is no sealed request');
   const fault = faultOf(ctx, caller, request);
@@ -173,6 +174,7 @@ async function refuse(
   why: string,
   request?: SealedRequest,
 ): Promise<SallyportError> {
+  ctx.breakGlassTries.refused(caller.identity.id);
   await ctx.store.commit({
     changes: [],
     events: [

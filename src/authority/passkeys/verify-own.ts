@@ -32,17 +32,19 @@ export async function verifyOwn(
   });
 }
 
-/** A PasskeyRefused is on the log before its words for the caller are thrown. */
+/** A PasskeyRefused is on the log before its words for the caller are thrown. Also throws `rate_limited`. */
 export async function loggingRefusal<T>(
   ctx: AuthorityContext,
   caller: Operator,
   work: () => Promise<T>,
 ): Promise<T> {
+  const { identity, sourceIp } = caller;
+  ctx.passkeyTries.requireLeft(identity.id);
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof PasskeyRefused)) throw error;
-    const { identity, sourceIp } = caller;
+    ctx.passkeyTries.refused(identity.id);
     await ctx.store.commit({
       changes: [],
       events: [

@@ -82,7 +82,7 @@ async function requireGuest(
   });
 }
 
-/** What he asked for, and the invites that would let him in again. */
+/** What he asked for. Invites of his are worth nothing since he has ended. */
 async function takenBack(
   ctx: AuthorityContext,
   caller: Operator,
@@ -100,9 +100,6 @@ async function takenBack(
     const { device, id: request } = value;
     const common = { actor: actor(caller), outcome: 'success', identity: id, device, request } as const;
     events.push({ ...common, type: 'request.cancelled', body: { why: 'the work is done' } });
-  }
-  for await (const { value } of eachRecord(ctx.store, 'enrollment')) {
-    if (value.identity === id) changes.push({ delete: 'enrollment', id: value.id });
   }
   return { changes, events };
 }
