@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { createPublicKey, randomUUID, X509Certificate, type KeyObject } from 'node:crypto';
 import { afterEach, beforeEach, test } from 'node:test';
 import { SignJWT } from 'jose';
-import { authority } from '../../src/authority/pki/ca.ts';
 import { createCsr } from '../../src/platform/csr.ts';
 import { generateP256 } from '../../src/platform/keys.ts';
+import { signingAlgorithmOf, toCryptoKey, x509 } from '../../src/platform/x509.ts';
 import { spkiThumbprint } from '../../src/wire/signed.ts';
 import { makeLeaf, makeLeafSigned, makePki, type LeafWithKey, type Pki } from '../contract/pki-fixture.ts';
 import { makeApiWorld, newKey, signIn, type ApiWorld, type Reply } from './api-world.ts';
@@ -110,9 +110,7 @@ test('I12 another SPIFFE ID, trust domain, time, key or chain is refused, and an
   const chain = twin.certificatePem + pki.issuing.certificatePem;
   await refused(show({ chain, signer: twin.privateKey }), /no certificate of the bundle/);
   // In the authority's name, and by another key.
-  const forger = authority(pki.issuing.certificatePem, generateP256().privateKey);
-  const forged = await makeLeaf(forger, 'machine', { now: world.clock.now(), domain: 'build.example.com' });
-  await refused(show(withLeaf(forged)), /no certificate of the bundle/);
+  await refused(show(await forged()), /no certificate of the bundle/);
   await refused(show({ signer: generateP256().privateKey }), /signature/);
   await refused(show({ chain: svid.certificatePem }), /no certificate of the bundle/);
   const byLeaf = await makeLeafSigned(svid, 'machine', world.clock.now());
@@ -152,4 +150,26 @@ test('what is pinned is one SPIFFE ID of a workload, and certificates of authori
 
 function withLeaf(other: LeafWithKey): Shown {
   return { chain: other.chainPem, signer: other.privateKey };
+}
+
+/** With every name and key identifier of the real authority, and the signature of another key. */
+async function forged(): Promise<Shown> {
+  const own = generateP256();
+  const thief = generateP256();
+  const { certificate } = pki.issuing;
+  const made = await x509.X509CertificateGenerator.create({
+    subject: 'CN=forged',
+    issuer: new x509.X509Certificate(certificate.raw).subject,
+    notBefore: new Date(world.clock.now() - hour),
+    notAfter: new Date(world.clock.now() + hour),
+    publicKey: toCryptoKey(own.publicKey),
+    signingKey: toCryptoKey(thief.privateKey),
+    signingAlgorithm: signingAlgorithmOf(thief.privateKey),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      await x509.AuthorityKeyIdentifierExtension.create(toCryptoKey(certificate.publicKey)),
+      new x509.SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }]),
+    ],
+  });
+  return { chain: made.toString('pem') + certificate.toString(), signer: own.privateKey };
 }

@@ -244,12 +244,10 @@ test('the ticket of an approved request is asked about, and may be locked, when 
   assert.equal((await refusal(opened())).code, 'denied');
   world.clock.advance(limits.lookUpFreshMs);
   change({});
-  world.ctx.locks.add({
-    id: newId('lck', world.ctx.random.bytes(16)),
-    selector: { kind: 'ticket', id: 'CHG-1' },
-    reason: 'no',
-    createdBy: 'system',
-    createdAt: 0,
-  });
+  const lock = newId('lck', world.ctx.random.bytes(16));
+  const selector = { kind: 'ticket', id: 'CHG-1' } as const;
+  world.ctx.locks.add({ id: lock, selector, reason: 'no', createdBy: 'system', createdAt: 0 });
   assert.equal((await refusal(opened())).code, 'locked');
+  world.ctx.locks.remove(lock);
+  await opened();
 });
