@@ -6,7 +6,9 @@ import type { ArgumentSpec, CommandSpec, FlagSpec } from './spec.ts';
 const target: ArgumentSpec = { name: 'target', completes: 'target' };
 const device: ArgumentSpec = { name: 'device', completes: 'device' };
 const identity: ArgumentSpec = { name: 'identity', completes: 'identity' };
-const role: ArgumentSpec = { name: 'role', completes: roles };
+/** Whoever comes from a vendor has that role by his invite alone. */
+const houseRoles = roles.filter((one) => one !== 'vendor');
+const role: ArgumentSpec = { name: 'role', completes: houseRoles };
 const yes: FlagSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
 const tokenLife: FlagSpec = {
   name: 'for',
@@ -233,7 +235,7 @@ export const administration: readonly CommandSpec[] = [
     summary: 'invite a person, or make a machine or an AI agent known',
     args: [{ name: 'name' }],
     flags: [
-      { name: 'role', value: 'ROLE', many: true, summary: roles.join(', '), completes: roles },
+      { name: 'role', value: 'ROLE', many: true, summary: houseRoles.join(', '), completes: houseRoles },
       {
         name: 'for',
         value: 'DURATION',
