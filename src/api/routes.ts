@@ -19,6 +19,7 @@ import { providerRoutes } from './provider-routes.ts';
 import { done, pageOf, pageQuery } from './problem.ts';
 import { byId, devices, operators, type Route } from './route.ts';
 import * as services from './services.ts';
+import { totpRoutes } from './totp.ts';
 import { vendorRoutes } from './vendors.ts';
 import * as sessions from './sessions.ts';
 
@@ -32,6 +33,7 @@ export const routes = {
   ...passkeyRoutes,
   ...providerRoutes,
   ...vendorRoutes,
+  ...totpRoutes,
 
   health: {
     method: 'GET',

@@ -16,6 +16,8 @@ export const openSessionBody = z.strictObject({
   ticket: z.string().min(1).max(64).optional(),
   /** A passkey's yes to exactly this (step-ups.ts): used up by the session. */
   stepUp: z.string().max(64).optional(),
+  /** A code of the caller's authenticator app (RFC 6238): used up by this. */
+  totp: z.string().max(16).optional(),
   /** The delegation that the caller acts under. */
   delegation: z.string().max(64).optional(),
 });

@@ -37,6 +37,7 @@ import { readNoticeConfig } from './notices/config.ts';
 import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
 import { limits } from '../core/limits.ts';
+import { CodesGiven } from './totp/check.ts';
 import { OwnTries } from './api/own-tries.ts';
 import { TicketLookUps } from './tickets/look-up.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
@@ -133,6 +134,8 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       windows: new WindowBook(clock),
       stepUps: new StepUps(clock),
       lookUps: new TicketLookUps(clock),
+      codes: new CodesGiven(clock),
+      codeTries: new OwnTries(clock, 'codes', limits.totpTriesPerMinute),
       passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
       breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),
       tickets: new TicketBook(clock, await readTicketSources(options.dataDir)),

@@ -17,6 +17,7 @@ import type { LiveSessions } from './sessions/live-sessions.ts';
 import type { LockBook } from './sessions/lock-book.ts';
 import type { Store } from './store/store.ts';
 import type { TicketLookUps } from './tickets/look-up.ts';
+import type { CodesGiven } from './totp/check.ts';
 import type { TicketBook } from './tickets/ticket-book.ts';
 import type { WindowBook } from './windows/window-book.ts';
 
@@ -39,6 +40,9 @@ export interface AuthorityContext {
   readonly lookUps: TicketLookUps;
   /** Sessions that wait for a passkey's yes, in memory. */
   readonly stepUps: StepUps;
+  /** When somebody last gave a code of his authenticator app, in memory. */
+  readonly codes: CodesGiven;
+  readonly codeTries: OwnTries;
   /** Refused passkeys, and sealed requests, of who is signed in. */
   readonly passkeyTries: OwnTries;
   readonly breakGlassTries: OwnTries;

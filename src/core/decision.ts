@@ -61,6 +61,10 @@ export interface QuestionContext {
   readonly mfaAgeMs?: number;
   /** What it said yes to is exactly this. */
   readonly mfaIsForThis?: boolean;
+  /** Since he gave a code of his authenticator app with something on the same machine. */
+  readonly totpAgeMs?: number;
+  /** It was given with exactly this. */
+  readonly totpIsForThis?: boolean;
   readonly approvals?: number;
   /** Of those, given by a passkey. */
   readonly passkeyApprovals?: number;
@@ -82,6 +86,8 @@ export interface Obligations {
   readonly approvedBy?: 'passkey';
   /** How old his own passkey's yes may be, ms; 0: it is for exactly this. */
   readonly mfaMs?: number;
+  /** A code of his authenticator app will do for that, too. */
+  readonly mfaBy?: 'totp';
   /** Use banner, shown before a shell starts. */
   readonly banner?: string;
 }

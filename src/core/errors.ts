@@ -33,6 +33,8 @@ export const errorCodes = {
   approval_required: { status: 403, exit: 77 },
   /** Policy would say yes once the caller's own passkey had said yes to it. */
   mfa_required: { status: 403, exit: 77 },
+  /** Policy would say yes with a code of the caller's authenticator app. */
+  totp_required: { status: 403, exit: 77 },
   /** The owner of the device said no, whatever the broker's policy says. */
   owner_refused: { status: 403, exit: 77 },
   /** A lock stands. */

@@ -73,6 +73,8 @@ export interface Credential {
   readonly spki: string;
   readonly notBefore: number;
   readonly notAfter: number;
+  /** When this key was enrolled, Unix ms; a renewal keeps it. Absent in records of before this was kept. */
+  readonly since?: number;
   /** A provider's sign-in let the command in. */
   readonly provider?: ProviderSession;
   readonly revokedAt?: number;

@@ -338,6 +338,11 @@ export const limits = {
   challengesPerAddressPerMinute: 120,
   passkeyAttemptsPerAddressPerMinute: 30,
   ownTriesPerMinute: 10,
+  /** An authenticator app is added so shortly after the key that asks was enrolled. */
+  totpAddWithinMs: 15 * 60_000,
+  totpPendingMs: 10 * 60_000,
+  totpPendingMax: 1_000,
+  totpTriesPerMinute: 5,
   /** Codes that commands show to be let in by a browser. */
   codeLifeMs: 10 * 60_000,
   codesMax: 1_000,

@@ -37,6 +37,8 @@ export interface Session extends SessionLife {
   readonly behalf?: { readonly delegation: DelegationId; readonly chain: readonly IdentityId[] };
   /** The passkey's yes that it was opened with, and how old that was. */
   readonly mfa?: { readonly ageMs: number; readonly isForThis: boolean; readonly passkey: string };
+  /** The code of an authenticator app that it was opened with. */
+  readonly totp?: { readonly ageMs: number; readonly isForThis: boolean };
   /** The firm that whoever opened it comes from. */
   readonly vendor?: string;
   /** The ticket that was named for it. */

@@ -22,6 +22,16 @@ export interface Passkey {
   readonly lastUsedAt?: number;
 }
 
+/** The authenticator app of one person (RFC 6238: SHA-1, six digits, 30 s). The id is the person's. */
+export interface Totp {
+  readonly id: IdentityId;
+  /** Base 32 (RFC 4648). */
+  readonly secret: string;
+  /** Time step of the last code that was taken: none of it or before is taken again. */
+  readonly lastStep: number;
+  readonly createdAt: number;
+}
+
 /** One recovery code of a person. The id is the hash of the code, which is shown once. */
 export interface RecoveryCode {
   readonly id: string;

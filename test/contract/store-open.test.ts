@@ -97,7 +97,7 @@ test('a database from a newer version is refused, with the version and what to d
   database.close();
   const refused = await refusalOf(folder.path);
   assert.match(refused.message, /written by a newer version: its schema is at "0999_from_the_future"/);
-  assert.match(refused.message, /this version knows "0015_recovery"/);
+  assert.match(refused.message, /this version knows "0016_totp"/);
   assert.match(refused.next ?? '', /run that newer version, or restore a backup/);
 });
 

@@ -39,6 +39,7 @@ export async function removeIdentity(
       ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
       ...browsers,
       ...(await withoutCodes(ctx, id)),
+      { delete: 'totp', id },
     ],
     events: [
       {

@@ -64,6 +64,7 @@ import { listTickets } from '../tickets/list-tickets.ts';
 import type { TicketDoor } from '../tickets/receive-webhook.ts';
 import { workDone } from '../vendors/done.ts';
 import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
+import { OwnApps } from '../totp/own-app.ts';
 import { addMachine } from '../workload/add-machine.ts';
 import type { WorkloadDoor } from '../workload/sign-in-workload.ts';
 import type { Handlers } from './calls.ts';
@@ -83,6 +84,7 @@ export interface Doors {
 export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
   const idleProbes = new IdleProbes(ctx.clock);
   const deviceWaits = new DeviceWaits();
+  const apps = new OwnApps(ctx);
   return {
     health: async () => facts.health(ctx),
     trust: async () => facts.trustFacts(ctx),
@@ -226,6 +228,10 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     grantRole: async ({ caller, body }) => await changeRole(ctx, caller, { kind: 'grant', wanted: body }),
     revokeRole: async ({ caller, body }) => await changeRole(ctx, caller, { kind: 'revoke', wanted: body }),
     kill: async ({ caller, body }) => await killIdentity(ctx, caller, body),
+
+    beginTotp: async ({ caller }) => await apps.begin(caller),
+    confirmTotp: async ({ caller, body }) => await apps.confirm(caller, body.code),
+    removeTotp: async ({ caller, body }) => await apps.remove(caller, body),
 
     workDone: async ({ caller, body }) => await workDone(ctx, caller, body.name),
 

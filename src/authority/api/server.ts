@@ -82,6 +82,7 @@ const secretAnswers: ReadonlySet<string> = new Set<RouteName>([
   'invitePerson',
   'replaceDevice',
   'makeRecoveryCodes',
+  'beginTotp',
 ]);
 const ownRetry: ReadonlySet<string> = new Set<RouteName>([
   'redeem',

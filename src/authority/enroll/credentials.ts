@@ -38,6 +38,8 @@ export interface Holder {
   readonly until?: number;
   /** The provider's sign-in that it stands on. */
   readonly provider?: ProviderSession;
+  /** Of a renewal: when the key was enrolled, where that is known. */
+  readonly since?: number | 'unknown';
 }
 
 export interface IssuedCredential {
@@ -55,7 +57,7 @@ const lifeOf: Readonly<Record<IdentityKind, number>> = {
 
 /** Signs a certificate. The caller commits the credential before it hands the certificate out. */
 export async function issueCredential(ctx: AuthorityContext, holder: Holder): Promise<IssuedCredential> {
-  const { id, kind, key, until, provider } = holder;
+  const { id, kind, key, until, provider, since } = holder;
   const now = ctx.clock.now();
   const fullLifeMs = lifeOf[kind];
   const leaf = await issueLeaf(ctx.pki.issuingCa, {
@@ -75,6 +77,7 @@ export async function issueCredential(ctx: AuthorityContext, holder: Holder): Pr
       spki,
       notBefore,
       notAfter,
+      ...(since === 'unknown' ? {} : { since: since ?? now }),
       ...(provider === undefined ? {} : { provider }),
     },
     chainPem: leaf.chainPem,

@@ -46,6 +46,7 @@ export async function renewSignIn(
     key,
     ...until,
     ...(provider === undefined ? {} : { provider }),
+    since: before?.value.since ?? 'unknown',
   });
   await ctx.store.commit({
     changes: [

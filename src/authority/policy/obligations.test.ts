@@ -47,6 +47,9 @@ test('@mfa is "session" or an age, @approvedBy is "passkey", and nothing else', 
     approvers: 2,
     approvedBy: 'passkey',
   });
+  assert.deepEqual(read({ mfa: '15m', mfaBy: 'totp' }), { mfaMs: 900_000, mfaBy: 'totp' });
+  assert.match(refused({ mfaBy: 'totp' }), /goes with "@mfa"/);
+  assert.match(refused({ mfa: 'session', mfaBy: 'sms' }), /nothing that stands beside a passkey/);
   for (const mfa of ['', '0', 'totp', '25h', '-5m', '5']) assert.match(refused({ mfa }), /neither "session"/);
   assert.match(refused({ approvedBy: 'key' }), /nothing that approves/);
 });

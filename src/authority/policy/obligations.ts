@@ -17,6 +17,7 @@ export interface PolicyObligations {
   readonly approvers?: number;
   readonly approvedBy?: 'passkey';
   readonly mfaMs?: number;
+  readonly mfaBy?: 'totp';
 }
 
 export interface ObligationProblem {
@@ -28,7 +29,7 @@ export type ReadObligations =
   | { readonly ok: true; readonly obligations: PolicyObligations }
   | { readonly ok: false; readonly problems: readonly ObligationProblem[] };
 
-const enforced = ['maxSession', 'idle', 'user', 'banner', 'approvers', 'approvedBy', 'mfa'] as const;
+const enforced = ['maxSession', 'idle', 'user', 'banner', 'approvers', 'approvedBy', 'mfa', 'mfaBy'] as const;
 type Enforced = (typeof enforced)[number];
 const descriptive = ['id', 'description'] as const;
 
@@ -57,6 +58,12 @@ export function readObligations(policy: {
       if ('message' in read) problems.push(read);
       else obligations = { ...obligations, ...read };
     }
+  }
+  if (obligations.mfaBy !== undefined && obligations.mfaMs === undefined) {
+    problems.push({
+      message: '"@mfaBy" goes with "@mfa"',
+      help: 'add @mfa("session"), or its age, like @mfa("15m")',
+    });
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, obligations };
 }
@@ -135,6 +142,12 @@ function readValue(name: Enforced, value: string | null): PolicyObligations | Ob
         help: 'write @mfa("session") for a passkey over exactly this session, or its age, like @mfa("15m")',
       };
     }
+    case 'mfaBy':
+      if (text === 'totp') return { mfaBy: 'totp' };
+      return {
+        message: `@mfaBy("${printable(text, 60)}") is nothing that stands beside a passkey`,
+        help: 'write @mfaBy("totp"), beside @mfa: a code of an authenticator app will do, too',
+      };
     default:
       return name satisfies never;
   }
@@ -164,6 +177,8 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
   const approvers = Math.max(0, ...demanded((one) => one.approvers));
   const [approvedBy] = demanded((one) => one.approvedBy);
   const mfa = demanded((one) => one.mfaMs);
+  // Where one of them wants a passkey, a passkey it is.
+  const isTotpEnough = inOrder.every(({ mfaMs, mfaBy }) => mfaMs === undefined || mfaBy === 'totp');
   return {
     ok: true,
     obligations: {
@@ -178,6 +193,7 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
       ...(approvers === 0 ? {} : { approvers }),
       ...(approvedBy === undefined ? {} : { approvedBy }),
       ...(mfa.length === 0 ? {} : { mfaMs: Math.min(...mfa) }),
+      ...(mfa.length > 0 && isTotpEnough ? { mfaBy: 'totp' } : {}),
       ...(user === undefined ? {} : { user }),
       ...(banner === '' ? {} : { banner }),
     },

@@ -176,7 +176,7 @@ export class PolicyPoint {
       new Map(reasons.map((id) => [id, shard.policies.get(id)?.obligations ?? {}])),
     );
     if (!merged.ok) return deny('obligation_conflict', reasons, merged.message);
-    const { approvers = 0, approvedBy, mfaMs } = merged.obligations;
+    const { approvers = 0, approvedBy, mfaMs, mfaBy } = merged.obligations;
     const { context } = question;
     const approvals = (approvedBy === undefined ? context.approvals : context.passkeyApprovals) ?? 0;
     if (approvals < approvers) {
@@ -184,9 +184,14 @@ export class PolicyPoint {
       const why = `permitted by ${quotedList(reasons)} once ${approvers} approved it${how}, and ${approvals} did`;
       return deny('not_approved', reasons, why);
     }
-    if (mfaMs !== undefined && !isFresh(context, mfaMs)) {
+    if (
+      mfaMs !== undefined &&
+      !isFresh(context, mfaMs) &&
+      !(mfaBy === 'totp' && isCodeFresh(context, mfaMs))
+    ) {
       const what = mfaMs === 0 ? 'said yes to exactly this' : `said yes within ${formatDuration(mfaMs)}`;
-      return deny('not_fresh', reasons, `permitted by ${quotedList(reasons)} once an own passkey ${what}`);
+      const who = mfaBy === 'totp' ? 'an own passkey, or a code of an authenticator app,' : 'an own passkey';
+      return deny('not_fresh', reasons, `permitted by ${quotedList(reasons)} once ${who} ${what}`);
     }
     return {
       decision: { outcome: 'allow', revision, policies: reasons, obligations: merged.obligations },
@@ -258,6 +263,11 @@ function evaluate(shard: Shard, question: Question): Evaluation {
 function isFresh({ mfaAgeMs, mfaIsForThis }: QuestionContext, mfaMs: number): boolean {
   if (mfaMs === 0) return mfaIsForThis === true;
   return mfaAgeMs !== undefined && mfaAgeMs >= 0 && mfaAgeMs <= mfaMs;
+}
+
+function isCodeFresh({ totpAgeMs, totpIsForThis }: QuestionContext, mfaMs: number): boolean {
+  if (mfaMs === 0) return totpIsForThis === true;
+  return totpAgeMs !== undefined && totpAgeMs >= 0 && totpAgeMs <= mfaMs;
 }
 
 /** Of refusals, those that other facts could turn into a yes. */

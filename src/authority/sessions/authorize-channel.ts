@@ -194,6 +194,7 @@ async function decide(
     sourceIp,
     ...(ticket === undefined ? {} : { ticket }),
     ...(session.mfa === undefined ? {} : { mfa: session.mfa }),
+    ...(session.totp === undefined ? {} : { totp: session.totp }),
     ...(chain === undefined ? {} : { behalf: chain }),
     ...approvals,
     ...destination,

@@ -107,8 +107,20 @@ interface NewSession extends Granted {
 }
 
 function newSession(ctx: AuthorityContext, facts: NewSession): Session {
-  const { wanted, destination, allow, grant, mfa, acting, windowEndsAt, ticket, ticketEndsAt, link, forMs } =
-    facts;
+  const {
+    wanted,
+    destination,
+    allow,
+    grant,
+    mfa,
+    totp,
+    acting,
+    windowEndsAt,
+    ticket,
+    ticketEndsAt,
+    link,
+    forMs,
+  } = facts;
   const now = ctx.clock.now();
   const { obligations } = allow;
   const { device, service } = destination;
@@ -158,6 +170,7 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
       acting?.delegation.expiresAt ?? Number.POSITIVE_INFINITY,
     ),
     ...(mfa === undefined ? {} : { mfa }),
+    ...(totp === undefined ? {} : { totp }),
     ...(acting === undefined
       ? {}
       : { behalf: { delegation: acting.delegation.id, chain: acting.delegation.chain } }),
@@ -266,6 +279,7 @@ function issued(session: Session, wanted: Wanted): EventDraft {
         ? {}
         : { delegation: session.behalf.delegation, behalf: [...session.behalf.chain] }),
       ...(session.mfa === undefined ? {} : { mfa: { ...session.mfa } }),
+      ...(session.totp === undefined ? {} : { totp: { ...session.totp } }),
       ...(session.vendor === undefined ? {} : { vendor: session.vendor }),
       ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
       ...paramsForLog(session.params),

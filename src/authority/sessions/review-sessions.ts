@@ -70,6 +70,7 @@ async function reasonToEnd(ctx: AuthorityContext, live: LiveSession): Promise<En
     ...(session.sourceIp === undefined ? {} : { sourceIp: session.sourceIp }),
     ...(session.ticket === undefined ? {} : { ticket: session.ticket }),
     ...(session.mfa === undefined ? {} : { mfa: session.mfa }),
+    ...(session.totp === undefined ? {} : { totp: session.totp }),
     ...(await approvalsOf(ctx, session)),
   };
   if (decideWish(ctx, wish).outcome === 'allow') return undefined;

@@ -26,6 +26,8 @@ export interface Wish extends Destination {
   readonly passkeyApprovals?: number;
   /** The passkey's yes of who wishes; a session's is the one that it was opened with. */
   readonly mfa?: MfaFacts;
+  /** The code that he gave; a session's is the one that it was opened with. */
+  readonly totp?: TotpFacts;
   /** For whom he acts: each of them has to be allowed it, too. */
   readonly behalf?: readonly Identity[];
   /** Offline keys stand in for every permit; what forbids, forbids. */
@@ -48,6 +50,13 @@ export interface MfaFacts {
 }
 
 /** As if it were there. */
+export interface TotpFacts {
+  readonly ageMs: number;
+  readonly isForThis: boolean;
+}
+
+export const freshTotp: TotpFacts = { ageMs: 0, isForThis: true };
+
 export const freshMfa: MfaFacts = { ageMs: 0, isForThis: true, passkey: '' };
 
 type Allow = Extract<Decision, { outcome: 'allow' }>;
@@ -77,6 +86,7 @@ export function questionsOf(wish: Wish, { now, inWindow, ticket }: Moment): read
       ...(wish.approvals === undefined ? {} : { approvals: wish.approvals }),
       ...(wish.passkeyApprovals === undefined ? {} : { passkeyApprovals: wish.passkeyApprovals }),
       ...(wish.mfa === undefined ? {} : { mfaAgeMs: wish.mfa.ageMs, mfaIsForThis: wish.mfa.isForThis }),
+      ...(wish.totp === undefined ? {} : { totpAgeMs: wish.totp.ageMs, totpIsForThis: wish.totp.isForThis }),
       ...(person === undefined ? {} : { onBehalfOf: person.name }),
       ...(params.kind === 'exec' ? { argv: params.argv } : {}),
       ...(params.kind === 'tcp' ? { host: params.host, port: params.port } : {}),
@@ -137,17 +147,22 @@ function join(one: Allow, other: Allow): Allow | undefined {
   if (one.obligations.user !== other.obligations.user) return undefined;
   const approvers = Math.max(one.obligations.approvers ?? 0, other.obligations.approvers ?? 0);
   const approvedBy = one.obligations.approvedBy ?? other.obligations.approvedBy;
+  const isTotpEnough = [one, other].every(
+    ({ obligations: { mfaMs, mfaBy } }) => mfaMs === undefined || mfaBy === 'totp',
+  );
   const mfa = [one.obligations.mfaMs, other.obligations.mfaMs].filter((ms) => ms !== undefined);
+  const { mfaBy: _mfaBy, ...rest } = one.obligations;
   return {
     ...one,
     policies: [...new Set([...one.policies, ...other.policies])],
     obligations: {
-      ...one.obligations,
+      ...rest,
       maxSessionMs: Math.min(one.obligations.maxSessionMs, other.obligations.maxSessionMs),
       idleMs: Math.min(one.obligations.idleMs, other.obligations.idleMs),
       ...(approvers === 0 ? {} : { approvers }),
       ...(approvedBy === undefined ? {} : { approvedBy }),
       ...(mfa.length === 0 ? {} : { mfaMs: Math.min(...mfa) }),
+      ...(mfa.length > 0 && isTotpEnough ? { mfaBy: 'totp' } : {}),
     },
   };
 }

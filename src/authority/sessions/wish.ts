@@ -20,6 +20,7 @@ import { requireDelegation } from '../delegations/delegate.ts';
 import { liveChain } from '../delegations/live-chain.ts';
 import { findGrant, type Grant } from '../requests/grants.ts';
 import { countedAs, fewestApprovals } from '../requests/approvals.ts';
+import { totpFacts } from '../totp/check.ts';
 import { mfaFacts } from './mfa-facts.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { findDestination, noSuchTarget } from './find-destination.ts';
@@ -28,9 +29,11 @@ import {
   canDiscover,
   decideWish,
   freshMfa,
+  freshTotp,
   lockOn,
   type Destination,
   type MfaFacts,
+  type TotpFacts,
   type Wish,
 } from './session-facts.ts';
 
@@ -45,6 +48,7 @@ export interface Wanted {
   readonly params: ChannelParams;
   readonly ticket: string | undefined;
   readonly stepUp: string | undefined;
+  readonly totp: string | undefined;
   readonly delegation: string | undefined;
 }
 
@@ -66,6 +70,7 @@ export interface Granted {
   readonly windowEndsAt?: number;
   /** The passkey's yes that it was decided with. */
   readonly mfa?: MfaFacts;
+  readonly totp?: TotpFacts;
   readonly acting?: Acting;
   /** The ticket that was named for it, by the caller or in the grant. */
   readonly ticket?: string;
@@ -73,7 +78,10 @@ export interface Granted {
   readonly ticketEndsAt?: number;
 }
 
-type Body = Pick<z.infer<typeof openSessionBody>, 'target' | 'params' | 'ticket' | 'stepUp' | 'delegation'>;
+type Body = Pick<
+  z.infer<typeof openSessionBody>,
+  'target' | 'params' | 'ticket' | 'stepUp' | 'totp' | 'delegation'
+>;
 export type WishBody = Pick<Body, 'target' | 'params'>;
 
 /** Throws SallyportError; a refusal is on the log first. `mfa`: as if that were so. */
@@ -112,7 +120,7 @@ export function readWish(caller: Caller, body: Body): Wanted {
   if (typeof params === 'string') {
     throw new SallyportError('invalid', `the channel parameters are not valid: ${params}`);
   }
-  const { ticket, stepUp, delegation } = body;
+  const { ticket, stepUp, totp, delegation } = body;
   if (ticket !== undefined) requireTicketId(ticket);
   return {
     caller,
@@ -122,6 +130,7 @@ export function readWish(caller: Caller, body: Body): Wanted {
     params,
     ticket,
     stepUp,
+    totp,
     delegation,
   };
 }
@@ -220,11 +229,13 @@ async function decide(
   }
   const { identity, params, caller } = wanted;
   const mfa = assumed ?? (await mfaFacts(ctx, { identity, spki: caller.spki }, wanted));
+  const totp = await totpFacts(ctx, caller, { identity, code: wanted.totp });
   const wish: Wish = {
     identity,
     params,
     sourceIp: caller.sourceIp,
     ...(mfa === undefined ? {} : { mfa }),
+    ...(totp === undefined ? {} : { totp }),
     ...(acting === undefined ? {} : { behalf: acting.principals }),
     ...(wanted.ticket === undefined ? {} : { ticket: wanted.ticket }),
     ...destination,
@@ -252,6 +263,7 @@ async function decide(
         allow: decision,
         ...(grant === undefined ? {} : { grant }),
         ...(mfa === undefined ? {} : { mfa }),
+        ...(totp === undefined ? {} : { totp }),
         ...(acting === undefined ? {} : { acting }),
         ...(windowEndsAt === undefined ? {} : { windowEndsAt }),
         ...(granted.ticket === undefined ? {} : { ticket: granted.ticket }),
@@ -269,7 +281,10 @@ async function decide(
       decision,
     });
   }
-  if (lacksMfa) return await refuseWish(ctx, wanted, { ...mfaWords(ctx, wanted), device, decision });
+  if (lacksMfa !== 'no') {
+    const words = lacksMfa === 'passkey' ? mfaWords(ctx, wanted) : await totpWords(ctx, wanted);
+    return await refuseWish(ctx, wanted, { ...words, device, decision });
+  }
   const approvals = approvalsMissing(ctx, wish, decision);
   if (approvals !== undefined) {
     return await refuseWish(ctx, wanted, {
@@ -296,25 +311,29 @@ async function decideWithGrant(
   ctx: AuthorityContext,
   wish: Wish,
   cnf: string,
-): Promise<{ readonly decision: Decision; readonly grant?: Grant; readonly lacksMfa: boolean }> {
+): Promise<{ readonly decision: Decision; readonly grant?: Grant; readonly lacksMfa: Lacking }> {
   const decision = decideWish(ctx, wish);
   // Where the device looks at approvals itself there is no way in without one, whatever policy says.
   const needsGrant = decision.outcome !== 'allow' || wish.device.approvals !== undefined;
   const grant = needsGrant ? await findGrant(ctx, wish, cnf) : undefined;
-  if (grant === undefined) return { decision, lacksMfa: isFreshMissing(ctx, wish, decision) };
+  if (grant === undefined) return { decision, lacksMfa: whatIsMissing(ctx, wish, decision) };
   const held = withGrant(wish, grant);
   if (held.ticket !== wish.ticket) await ctx.lookUps.refresh(ctx, held.ticket, wish.identity.id);
   const granted = decideWish(ctx, held);
-  if (granted.outcome === 'allow') return { decision: granted, grant, lacksMfa: false };
-  return isFreshMissing(ctx, held, granted)
-    ? { decision: granted, lacksMfa: true }
-    : { decision, lacksMfa: isFreshMissing(ctx, wish, decision) };
+  if (granted.outcome === 'allow') return { decision: granted, grant, lacksMfa: 'no' };
+  const lacksMfa = whatIsMissing(ctx, held, granted);
+  return lacksMfa === 'no'
+    ? { decision, lacksMfa: whatIsMissing(ctx, wish, decision) }
+    : { decision: granted, lacksMfa };
 }
 
-/** Nothing but the own passkey's yes. */
-function isFreshMissing(ctx: AuthorityContext, wish: Wish, decision: Decision): boolean {
-  const isNo = decision.outcome === 'deny' && decision.help.length > 0;
-  return isNo && decideWish(ctx, { ...wish, mfa: freshMfa }).outcome === 'allow';
+/** What alone is missing for a yes: the own passkey's, or a code, where that will do. */
+type Lacking = 'no' | 'passkey' | 'code';
+
+function whatIsMissing(ctx: AuthorityContext, wish: Wish, decision: Decision): Lacking {
+  if (decision.outcome !== 'deny' || decision.help.length === 0) return 'no';
+  if (decideWish(ctx, { ...wish, totp: freshTotp }).outcome === 'allow') return 'code';
+  return decideWish(ctx, { ...wish, mfa: freshMfa }).outcome === 'allow' ? 'passkey' : 'no';
 }
 
 /** What was asked for named a ticket, too; one that is named now is another piece of work. */
@@ -379,6 +398,21 @@ function mfaWords(ctx: AuthorityContext, { identity, target, params }: Wanted) {
         code: 'mfa_required',
         message: what,
         next: 'type it in a terminal: it shows where to say yes',
+      } as const);
+}
+
+/** Whoever has no authenticator app here says yes by a passkey, where there is a console for that. */
+async function totpWords(ctx: AuthorityContext, wanted: Wanted) {
+  const { identity, target, params } = wanted;
+  const has = (await ctx.store.get('totp', identity.id)) !== undefined;
+  if (!has && (ctx.broker.console !== undefined || identity.kind !== 'human')) return mfaWords(ctx, wanted);
+  const message = `to ${actionOf(params)} on "${target}" a code of your authenticator app is asked for`;
+  return has
+    ? ({ code: 'totp_required', message, next: 'type it in a terminal: it asks for the code' } as const)
+    : ({
+        code: 'denied',
+        message,
+        next: 'sign in anew, then within 15 minutes: sallyport totp add',
       } as const);
 }
 

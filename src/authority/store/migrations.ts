@@ -120,6 +120,12 @@ const recovery: Migration = {
   },
 };
 
+const totp: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await recordTable(db, 'totp', {});
+  },
+};
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_records_and_log': first,
   '0002_services': services,
@@ -136,6 +142,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013_providers': providers,
   '0014_vendors': vendors,
   '0015_recovery': recovery,
+  '0016_totp': totp,
 };
 
 export interface Steps {

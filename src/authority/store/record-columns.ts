@@ -77,6 +77,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   passkey: { columns: ({ identity }) => ({ identity }), unique: [] },
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   recovery: { columns: ({ identity }) => ({ identity }), unique: [] },
+  totp: noColumns,
   ticket: noColumns,
   approverset: noColumns,
   notice: noColumns,

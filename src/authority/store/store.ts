@@ -14,7 +14,7 @@ import type { PendingChange } from '../../core/pending-change.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
-import type { Passkey, RecoveryCode, SignIn } from '../../core/sign-in.ts';
+import type { Passkey, RecoveryCode, SignIn, Totp } from '../../core/sign-in.ts';
 import type { Session } from '../../core/session-record.ts';
 import type { Ticket } from '../../core/ticket.ts';
 import type { Window } from '../../core/window.ts';
@@ -60,6 +60,7 @@ export interface Records {
   readonly passkey: Passkey;
   readonly signin: SignIn;
   readonly recovery: RecoveryCode;
+  readonly totp: Totp;
   readonly ticket: Ticket;
   readonly approverset: ApproverSetRecord;
   readonly breakglass: BreakGlass;
@@ -118,6 +119,7 @@ export interface Filters {
   readonly passkey: { readonly identity?: string };
   readonly signin: { readonly identity?: string };
   readonly recovery: { readonly identity?: string };
+  readonly totp: { readonly all?: true };
   readonly ticket: { readonly all?: true };
   readonly approverset: { readonly all?: true };
   readonly notice: { readonly all?: true };

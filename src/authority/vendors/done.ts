@@ -37,6 +37,7 @@ export async function workDone(
       ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
       ...(await endedSignIns(ctx, id)),
       ...(await withoutCodes(ctx, id)),
+      { delete: 'totp', id },
       ...taken.changes,
     ],
     events: [

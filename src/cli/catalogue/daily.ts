@@ -83,6 +83,24 @@ export const daily: readonly CommandSpec[] = [
     load: () => import('../commands/logout.ts'),
   },
   {
+    path: 'totp add',
+    summary: 'add an authenticator app, within 15 minutes of a new sign-in',
+    notes: ['its codes count where policy takes them: @mfaBy("totp") (docs/policy.md)'],
+    examples: ['sallyport totp add'],
+    load: () => import('../commands/totp/add.ts'),
+  },
+  {
+    path: 'totp remove',
+    summary: 'remove the own authenticator app; or, as an administrator, that of who lost his',
+    args: [{ name: 'name', optional: true, completes: 'identity' }],
+    flags: [
+      { name: 'code', value: 'CODE', summary: 'that the own app shows now' },
+      { name: 'yes', short: 'y', summary: 'do not ask' },
+    ],
+    examples: ['sallyport totp remove', 'sallyport totp remove ana'],
+    load: () => import('../commands/totp/remove.ts'),
+  },
+  {
     path: 'done',
     summary: 'the work of somebody from a vendor is done: all that he has here ends',
     args: [{ name: 'name', optional: true, completes: 'identity' }],

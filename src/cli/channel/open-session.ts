@@ -64,15 +64,25 @@ async function openNow(me: SignIn, request: SessionRequest): Promise<OperatorSes
   try {
     return await openOnce(me, request);
   } catch (error) {
-    if (!(error instanceof SallyportError) || error.code !== 'mfa_required') throw error;
+    if (!(error instanceof SallyportError)) throw error;
+    if (error.code === 'totp_required') {
+      const { askCode } = await import('./ask-code.ts');
+      return await openOnce(me, request, { totp: await askCode(error) });
+    }
+    if (error.code !== 'mfa_required') throw error;
     const { afterStepUp } = await import('./step-up.ts');
     const { target: typed, params } = request;
-    const open = async (stepUp?: string): Promise<OperatorSession> => await openOnce(me, request, stepUp);
+    const open = async (stepUp?: string): Promise<OperatorSession> =>
+      await openOnce(me, request, stepUp === undefined ? {} : { stepUp });
     return await afterStepUp(me, error, { target: readTarget(typed), params, open });
   }
 }
 
-async function openOnce(me: SignIn, request: SessionRequest, stepUp?: string): Promise<OperatorSession> {
+async function openOnce(
+  me: SignIn,
+  request: SessionRequest,
+  shown: { readonly stepUp?: string; readonly totp?: string } = {},
+): Promise<OperatorSession> {
   const target = readTarget(request.target);
   refuseLongParams(request.params);
   const gate = connectToGate(me);
@@ -85,7 +95,7 @@ async function openOnce(me: SignIn, request: SessionRequest, stepUp?: string): P
         params: { ...paramsToJson(request.params) },
         ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
         ...(request.ticket === undefined ? {} : { ticket: request.ticket }),
-        ...(stepUp === undefined ? {} : { stepUp }),
+        ...shown,
         ...actingUnder(),
       },
     });
