@@ -182,3 +182,12 @@ test('the own app goes by a code of it, that of who lost it by an administrator,
   assert.equal(await remove(world.admin, { name: 'bo' }), 'done');
   assert.equal(await remove(world.admin, { name: 'bo' }), 'not_found');
 });
+
+test('with the app goes what its last code still let in', async () => {
+  usePolicy(world, `${see}\n${work('@mfa("15m") @mfaBy("totp")')}`);
+  const app = await add();
+  assert.equal((await open(app.code())).status, 200);
+  assert.equal((await open()).status, 200);
+  await world.call(world.admin, 'POST /v1/totp/remove', { body: { name: 'ana' } });
+  assert.equal((await open()).body.code, 'mfa_required');
+});
