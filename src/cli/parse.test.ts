@@ -65,11 +65,26 @@ test('a flag that repeats gives a list, another one given twice is refused', () 
   assert.equal(refusal(invite, 'x', '--run-dir', '/a', '--run-dir', '/b'), '"--run-dir" is given 2 times');
 });
 
-test('a value may begin with "-" only when it is written with "="', () => {
-  assert.equal(refusal(invite, 'x', '--run-dir', '--json'), '"--run-dir" needs a value');
+test('a value that looks like a flag is a forgotten one, unless it is written with "="', () => {
+  for (const next of ['--json', '--jsno', '--broker=x', '-y', '--'])
+    assert.equal(refusal(invite, 'x', '--run-dir', next), '"--run-dir" needs a value', next);
   assert.equal(refusal(invite, 'x', '--run-dir'), '"--run-dir" needs a value');
   const parsed = parseOptions(invite, ['x', '--run-dir=-d']);
   assert.equal(parsed.kind === 'run' && parsed.options['runDir'], '-d');
+});
+
+test('one fingerprint in 64 begins with "-", and is pasted as it is', () => {
+  for (const value of [
+    '-cso7eUIKZvw5YQJPti_eXTw_Idn_9VX6l3pT_UJcNo',
+    '--so7eUIKZvw5YQJPti_eXTw_Idn_9VX6l3pT_UJcN8',
+    '-1',
+  ]) {
+    const parsed = parseOptions(invite, ['x', '--run-dir', value, '--json']);
+    assert.deepEqual(parsed.kind === 'run' && [parsed.options['runDir'], parsed.options['json']], [
+      value,
+      true,
+    ]);
+  }
 });
 
 test('what is missing, empty, unknown or too much is named', () => {

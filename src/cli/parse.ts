@@ -51,6 +51,8 @@ function configOf(flag: FlagSpec): ParseArgsOptionsConfig[string] {
   };
 }
 
+const flagLike = /^(?:-[A-Za-z]|--[a-z][a-z-]*(?:=.*)?|--)$/s;
+
 function readValue(
   flag: FlagSpec,
   token: {
@@ -63,9 +65,9 @@ function readValue(
     if (token.value === undefined) return true;
     throw invalid(`"${token.rawName}" takes no value`, `write "${token.rawName}" alone`);
   }
-  // "--reason --json" is a forgotten value far more often than a value that looks like a flag.
-  const isForgotten =
-    token.inlineValue === false && (token.value ?? '').startsWith('-') && token.value !== '-';
+  // "--reason --json" is a forgotten value far more often than a value that looks like a flag. Fingerprints are none
+  // of that: one in 64 begins with "-".
+  const isForgotten = token.inlineValue === false && flagLike.test(token.value ?? '');
   if (token.value === undefined || isForgotten) {
     throw invalid(`"${token.rawName}" needs a value`, `write ${token.rawName} ${flag.value}`);
   }
