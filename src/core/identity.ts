@@ -43,6 +43,9 @@ export interface ProviderSession {
   readonly sid?: string;
 }
 
+/** Of whoever is not said to be of another one. */
+export const defaultTenant = 'default';
+
 export interface Identity {
   readonly id: IdentityId;
   readonly kind: Exclude<IdentityKind, 'device'>;
@@ -62,6 +65,11 @@ export interface Identity {
   readonly expiresAt?: number;
   /** Thumbprints of keys that he approves with and that outlive a sign-in: devices pin them (core/approver-set.ts). */
   readonly approverKeys?: readonly string[];
+}
+
+/** A person of this house: who may answer for guests, and for what somebody leaves behind. */
+export function isOfHouse({ kind, vendor }: Identity): boolean {
+  return kind === 'human' && vendor === undefined;
 }
 
 /** One issued certificate. `spki` is the SHA-256 thumbprint of its key, base64url. */

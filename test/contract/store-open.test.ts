@@ -14,7 +14,7 @@ import { NodeSqliteDialect } from '../../src/authority/store/sqlite-dialect.ts';
 import { openSqliteStore } from '../../src/authority/store/sqlite-store.ts';
 import type { Store } from '../../src/authority/store/store.ts';
 import { refusal } from '../doubles/refusal.ts';
-import { event, identity, lock, notes, partsOf, verifyLog } from './store-bodies.ts';
+import { event, identity, lock, notes, partsOf, session, verifyLog } from './store-bodies.ts';
 
 function folderOf(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'sallyport-open-'));
@@ -99,6 +99,40 @@ test('a database from a newer version is refused, with the version and what to d
   assert.match(refused.message, /written by a newer version: its schema is at "0999_from_the_future"/);
   assert.match(refused.message, /this version knows "0016_totp"/);
   assert.match(refused.next ?? '', /run that newer version, or restore a backup/);
+});
+
+test('a database from before providers and vendors is brought up: each is himself, and nobody comes from a firm', async () => {
+  using folder = folderOf();
+  const store = await openIn(folder.path);
+  const [one, other] = [identity('ana'), identity('bo')];
+  await store.commit({
+    changes: [
+      { put: 'identity', value: one },
+      { put: 'identity', value: other },
+      { put: 'session', value: session() },
+    ],
+    events: [],
+  });
+  await store.close();
+  const database = new DatabaseSync(join(folder.path, 'store.db'));
+  database.exec(`drop index identity_subject; alter table identity drop column subject;
+    drop index session_vendor; alter table session drop column vendor;
+    drop table recovery; drop table totp; delete from kysely_migration where name > '0012_notices'`);
+  database.close();
+  const again = await openIn(folder.path);
+  for (const { id, name } of [one, other]) {
+    assert.equal((await again.find('identity', { subject: id }))?.value.name, name);
+  }
+  assert.equal(await again.count('session', { vendor: '' }), 1);
+  assert.equal(await again.count('recovery', {}), 0);
+  const provider = { issuer: 'https://id.example.com', subject: 'u-1' };
+  await again.commit({ changes: [{ put: 'identity', value: { ...identity('cy'), provider } }], events: [] });
+  const twice = again.commit({
+    changes: [{ put: 'identity', value: { ...identity('di'), provider } }],
+    events: [],
+  });
+  await assert.rejects(twice, /is taken/);
+  await again.close();
 });
 
 test('a file that is no database is refused and not overwritten', async () => {

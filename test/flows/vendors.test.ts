@@ -182,6 +182,9 @@ suite('guests from vendors', () => {
     const removed = await world.call(world.admin, 'DELETE /v1/identities/ana');
     assert.match(removed.text, /answers for .*jo-acme/);
     await signIn(world, 'bo');
+    await guest('ko-acme');
+    const toGuest = await world.call(world.admin, 'DELETE /v1/identities/ana?newOwner=ko-acme');
+    assert.match(toGuest.text, /owners are people who stay/, 'R-093 no guest answers for a guest');
     assert.equal((await world.call(world.admin, 'DELETE /v1/identities/ana?newOwner=bo')).status, 200);
     const shown = await world.call<IdentityView>(world.admin, 'GET /v1/identities/jo-acme');
     assert.equal(shown.body.owner?.name, 'bo');

@@ -3,7 +3,7 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
-import type { Identity } from '../../core/identity.ts';
+import { isOfHouse, type Identity } from '../../core/identity.ts';
 import type { LockSelector } from '../../core/lock.ts';
 import type { AuthorityContext } from '../context.ts';
 import { placeLock } from '../sessions/place-lock.ts';
@@ -77,7 +77,7 @@ async function passOn(
   { identity, owned, to }: Leaving & { readonly to: string },
 ): Promise<void> {
   const heir = await requireIdentity(ctx, to);
-  if (heir.kind !== 'human' || heir.id === identity.id) {
+  if (!isOfHouse(heir) || heir.id === identity.id) {
     throw new SallyportError('invalid', `"${heir.name}" cannot answer for them: owners are people who stay`, {
       next: 'name another person with --new-owner',
     });

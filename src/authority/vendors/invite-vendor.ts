@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { Invited, invitePersonBody } from '../../api/enrollments.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { SallyportError } from '../../core/errors.ts';
-import type { Identity, Role } from '../../core/identity.ts';
+import { isOfHouse, type Identity, type Role } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { findIdentity, requireIdentity } from '../admin/find.ts';
 import { actor, type Operator } from '../admin/operator.ts';
@@ -76,7 +76,7 @@ async function requireVisit(ctx: AuthorityContext, vendor: Body['vendor']): Prom
 /** A person of this house: no guest answers for a guest. */
 export async function requireSponsor(ctx: AuthorityContext, name: string): Promise<Identity> {
   const sponsor = await requireIdentity(ctx, name);
-  if (sponsor.kind === 'human' && sponsor.vendor === undefined) return sponsor;
+  if (isOfHouse(sponsor)) return sponsor;
   throw new SallyportError(
     'invalid',
     `"${sponsor.name}" cannot be a sponsor: sponsors are people of this house`,
