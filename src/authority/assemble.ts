@@ -37,7 +37,7 @@ import { readNoticeConfig } from './notices/config.ts';
 import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
 import { limits } from '../core/limits.ts';
-import { CodesGiven } from './totp/check.ts';
+import { LastYes } from './passkeys/last-yes.ts';
 import { OwnTries } from './api/own-tries.ts';
 import { TicketLookUps } from './tickets/look-up.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
@@ -134,7 +134,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       windows: new WindowBook(clock),
       stepUps: new StepUps(clock),
       lookUps: new TicketLookUps(clock),
-      codes: new CodesGiven(clock),
+      codes: new LastYes(clock),
       codeTries: new OwnTries(clock, 'codes', limits.totpTriesPerMinute),
       passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
       breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),

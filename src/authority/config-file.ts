@@ -1,5 +1,5 @@
-// A YAML file of the data directory beside broker.yaml (tickets.yaml, notifications.yaml, providers.yaml): read at the start, whole and
-// strict, or refused in words.
+// A YAML file of the data directory beside broker.yaml (tickets.yaml, notifications.yaml, providers.yaml): read at the
+// start, whole and strict, or refused in words.
 
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';

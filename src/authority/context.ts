@@ -11,13 +11,13 @@ import type { Random } from '../platform/random.ts';
 import type { OwnTries } from './api/own-tries.ts';
 import type { Authorities } from './pki/authority-keys.ts';
 import type { PolicyPoint } from './policy/policy-point.ts';
+import type { LastYes } from './passkeys/last-yes.ts';
 import type { StepUps } from './passkeys/step-ups.ts';
 import type { GateBook } from './gates/gate-book.ts';
 import type { LiveSessions } from './sessions/live-sessions.ts';
 import type { LockBook } from './sessions/lock-book.ts';
 import type { Store } from './store/store.ts';
 import type { TicketLookUps } from './tickets/look-up.ts';
-import type { CodesGiven } from './totp/check.ts';
 import type { TicketBook } from './tickets/ticket-book.ts';
 import type { WindowBook } from './windows/window-book.ts';
 
@@ -41,7 +41,7 @@ export interface AuthorityContext {
   /** Sessions that wait for a passkey's yes, in memory. */
   readonly stepUps: StepUps;
   /** When somebody last gave a code of his authenticator app, in memory. */
-  readonly codes: CodesGiven;
+  readonly codes: LastYes<'totp'>;
   readonly codeTries: OwnTries;
   /** Refused passkeys, and sealed requests, of who is signed in. */
   readonly passkeyTries: OwnTries;

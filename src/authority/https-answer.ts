@@ -46,14 +46,25 @@ export function askHttps(url: URL, question: HttpsQuestion = {}): Promise<HttpsA
   });
 }
 
-/** One JSON object. Rejects with an Error in words, also for any status but 200. */
-export async function getJson(
+/** One JSON object; undefined where there is none (status 404 or 410). Rejects with an Error in words for all else. */
+export async function findJson(
   url: URL,
   { ca, headers }: Pick<HttpsQuestion, 'ca' | 'headers'> = {},
-): Promise<JsonObject> {
+): Promise<JsonObject | undefined> {
   const { status, body } = await askHttps(url, { ca, headers: { ...headers, accept: 'application/json' } });
+  if (status === 404 || status === 410) return undefined;
   if (status !== 200) throw new Error(`"${url.origin}" answered with status ${status}`);
   const read = parseJsonObject(body.toString('utf8'));
   if (read === undefined) throw new Error(`"${url.origin}" did not answer with a JSON object`);
   return read as JsonObject;
+}
+
+/** The same where there has to be one. */
+export async function getJson(
+  url: URL,
+  question: Pick<HttpsQuestion, 'ca' | 'headers'> = {},
+): Promise<JsonObject> {
+  const found = await findJson(url, question);
+  if (found === undefined) throw new Error(`"${url.href}" is not there`);
+  return found;
 }

@@ -22,7 +22,7 @@ import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
-import { CodesGiven } from '../../src/authority/totp/check.ts';
+import { LastYes } from '../../src/authority/passkeys/last-yes.ts';
 import { OwnTries } from '../../src/authority/api/own-tries.ts';
 import { TicketLookUps } from '../../src/authority/tickets/look-up.ts';
 import { WindowBook } from '../../src/authority/windows/window-book.ts';
@@ -62,7 +62,7 @@ before(async () => {
     stepUps: new StepUps(clock),
     tickets: new TicketBook(clock),
     lookUps: new TicketLookUps(clock),
-    codes: new CodesGiven(clock),
+    codes: new LastYes(clock),
     codeTries: new OwnTries(clock, 'codes', limits.totpTriesPerMinute),
     passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
     breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),

@@ -14,7 +14,7 @@ import { authorizeChannel } from '../../src/authority/sessions/authorize-channel
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
 import { limits } from '../../src/core/limits.ts';
-import { CodesGiven } from '../../src/authority/totp/check.ts';
+import { LastYes } from '../../src/authority/passkeys/last-yes.ts';
 import { OwnTries } from '../../src/authority/api/own-tries.ts';
 import { TicketLookUps } from '../../src/authority/tickets/look-up.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
@@ -81,7 +81,7 @@ export async function makeWorld(
     windows: new WindowBook(clock),
     stepUps: new StepUps(clock),
     lookUps: new TicketLookUps(clock),
-    codes: new CodesGiven(clock),
+    codes: new LastYes(clock),
     codeTries: new OwnTries(clock, 'codes', limits.totpTriesPerMinute),
     passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
     breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),

@@ -9,9 +9,10 @@ import type { EventDraft } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { generateP256, loadPrivateKey, privatePem, storePrivateKey } from '../../platform/keys.ts';
+import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { ConsoleIdentity } from '../pki/console-identity.ts';
-import { KeyFiles } from '../pki/key-files.ts';
+import { KeyFiles, pemBlocks, type KeyedCertificates } from '../pki/key-files.ts';
 import { orderCertificate } from './order.ts';
 
 export interface KeepOptions {
@@ -23,6 +24,9 @@ export interface KeepOptions {
   readonly socketMode: number;
   readonly onNew: (identity: ConsoleIdentity) => void;
 }
+
+/** `isDue`: it is time for the next one. */
+type Held = ConsoleIdentity & { readonly isDue: boolean };
 
 const accountFile = 'acme-account.key';
 const identityFile = 'console-acme.pem';
@@ -44,17 +48,21 @@ export class AcmeKeeper {
   }
 
   /** Undefined: none, or of another name, or over. */
-  async held(): Promise<(ConsoleIdentity & { readonly isDue: boolean }) | undefined> {
+  async held(): Promise<Held | undefined> {
     const kept = await this.#files.readIdentity(identityFile);
-    const [leafPem] = kept?.certificates ?? [];
-    if (kept === undefined || leafPem === undefined) return undefined;
+    return kept === undefined ? undefined : this.#identityOf(kept);
+  }
+
+  #identityOf(kept: KeyedCertificates): Held | undefined {
+    const { privateKey, certificates } = kept;
+    const [leafPem] = certificates;
+    if (leafPem === undefined) return undefined;
     const leaf = new X509Certificate(leafPem);
     const notAfter = leaf.validToDate.getTime();
     const left = notAfter - this.#ctx.clock.now();
     if (left <= 0 || leaf.checkHost(this.#options.config.host) === undefined) return undefined;
     const life = notAfter - leaf.validFromDate.getTime();
-    const cert = `${kept.certificates.join('\n')}\n`;
-    return { key: privatePem(kept.privateKey), cert, notAfter, isDue: left < life / 3 };
+    return { key: privatePem(privateKey), cert: certificates.join(''), notAfter, isDue: left < life / 3 };
   }
 
   /** In the background; looks by itself again where it failed. */
@@ -85,8 +93,9 @@ export class AcmeKeeper {
     await this.#untilGate();
     if (this.#notBefore === Infinity) return;
     const { config, runDir, socketMode, onNew } = this.#options;
+    let made: Held | undefined;
     try {
-      const { key, chain } = await orderCertificate({
+      const { privateKey, chain } = await orderCertificate({
         config: config.acme,
         host: config.host,
         accountKey: await this.#accountKey(),
@@ -94,16 +103,18 @@ export class AcmeKeeper {
         socketPath: join(runDir, 'acme.sock'),
         socketMode,
       });
-      await this.#files.writeText(identityFile, `${key.trim()}\n${chain.trim()}\n`);
+      const given = { privateKey, certificates: pemBlocks(chain, 'CERTIFICATE') };
+      made = this.#identityOf(given);
+      // What is of no use does not take the place of what is held.
+      if (made === undefined) throw new Error('what it sent is no certificate for this name');
+      await this.#files.writeIdentity(identityFile, given);
     } catch (error) {
       await this.#failed(error instanceof Error ? error.message : String(error));
       return;
     }
     this.#failures = 0;
-    const made = await this.held();
-    if (made === undefined) return await this.#failed('what it sent is no certificate for this name');
     onNew(made);
-    await this.#note('success', { notAfter: new Date(made.notAfter).toISOString() });
+    await this.#note('success', { notAfter: iso(made.notAfter) });
   }
 
   /** A failed look counts at the authority: it is asked for none before somebody can answer on the one port. */

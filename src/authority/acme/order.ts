@@ -2,6 +2,7 @@
 // Rejects with an Error in words; nothing is kept of an order that fails.
 
 import { execFile } from 'node:child_process';
+import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { promisify } from 'node:util';
@@ -25,8 +26,7 @@ export interface Order {
 }
 
 export interface Ordered {
-  /** PEM. */
-  readonly key: string;
+  readonly privateKey: KeyObject;
   /** PEM, leaf first. */
   readonly chain: string;
 }
@@ -48,8 +48,7 @@ export async function orderCertificate(order: Order): Promise<Ordered> {
     axios.defaults.httpsAgent = new Agent({ ca: await readFile(config.caFile, 'utf8') });
   }
   const { privateKey } = generateP256();
-  const key = privatePem(privateKey);
-  const [, csr] = await crypto.createCsr({ commonName: host, altNames: [host] }, key);
+  const [, csr] = await crypto.createCsr({ commonName: host, altNames: [host] }, privatePem(privateKey));
   const client = new Client({ directoryUrl: config.directory, accountKey: order.accountKey });
   const responder = config.hook === undefined ? byAlpn(order, crypto) : byHook(config.hook);
   const { contact } = config;
@@ -67,7 +66,7 @@ export async function orderCertificate(order: Order): Promise<Ordered> {
     challengeRemoveFn: async (authorization, _challenge, keyAuthorization) =>
       await responder.remove(authorization, keyAuthorization),
   });
-  return { key, chain };
+  return { privateKey, chain };
 }
 
 function byAlpn({ clock, socketPath, socketMode }: Order, crypto: CryptoInterface): Responder {

@@ -4,18 +4,23 @@ import type { IdentityView } from '../../api/nouns.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { limits } from '../../core/limits.ts';
 import { asSubject } from '../../core/lock.ts';
-import type { Identity } from '../../core/identity.ts';
+import type { Credential, Identity } from '../../core/identity.ts';
+import type { IdentityId } from '../../core/ids.ts';
 import type { AuthorityContext } from '../context.ts';
+import { credentialsOf } from '../enroll/credentials.ts';
 import { barredBy } from './barred.ts';
-import { identityName } from './names.ts';
+import { removedName } from './names.ts';
 import { iso } from './time-text.ts';
 
 /** What an administrator should look at (R-021, R-024, R-025). */
-async function findingsOf(
+function findingsOf(
   ctx: AuthorityContext,
   identity: Identity,
-  lastSeenAt: number | undefined,
-): Promise<string[]> {
+  {
+    lastSeenAt,
+    answers,
+  }: { readonly lastSeenAt: number | undefined; readonly answers: Identity | undefined },
+): string[] {
   const now = ctx.clock.now();
   const { expiresAt, owner, trust, createdAt } = identity;
   const findings: string[] = [];
@@ -24,10 +29,9 @@ async function findingsOf(
     findings.push(`ends in ${formatDuration(roughly(expiresAt - now))}`);
   const idleMs = now - (lastSeenAt ?? createdAt);
   if (idleMs > limits.unusedMs) findings.push(`unused for ${formatDuration(roughly(idleMs))}`);
-  const answers = owner === undefined ? undefined : await ctx.store.get('identity', owner);
   if (identity.kind !== 'human' && owner === undefined) findings.push('nobody answers for it');
   if (owner !== undefined && answers === undefined) findings.push('who answers for it is gone');
-  if (answers !== undefined && barredBy(ctx, answers.value) !== undefined)
+  if (answers !== undefined && barredBy(ctx, answers) !== undefined)
     findings.push('who answers for it is locked');
   // The key of a machine is as old as it is here: another one is another machine.
   if (trust?.kind === 'key' && now - createdAt > limits.machineKeyOldMs)
@@ -44,13 +48,16 @@ function roughly(ms: number): number {
 }
 
 /** The newest certificate, browser or passkey that he used. */
-async function lastSeen(ctx: AuthorityContext, { id: identity }: Identity): Promise<number | undefined> {
+async function lastSeen(
+  ctx: AuthorityContext,
+  identity: IdentityId,
+  certificates: readonly Credential[],
+): Promise<number | undefined> {
   const newest = { order: 'newest', limit: limits.passkeysPerIdentityMax } as const;
-  const certificates = await ctx.store.list('credential', { holder: identity }, newest);
   const browsers = await ctx.store.list('signin', { identity }, newest);
   const passkeys = await ctx.store.list('passkey', { identity }, newest);
   const times = [
-    ...certificates.items.map(({ value }) => value.notBefore),
+    ...certificates.map(({ notBefore }) => notBefore),
     ...browsers.items.map(({ value }) => value.createdAt),
     ...passkeys.items.map(({ value }) => value.lastUsedAt ?? value.createdAt),
   ];
@@ -59,11 +66,11 @@ async function lastSeen(ctx: AuthorityContext, { id: identity }: Identity): Prom
 
 export async function viewIdentity(ctx: AuthorityContext, identity: Identity): Promise<IdentityView> {
   const now = ctx.clock.now();
-  const credentials = await ctx.store.list('credential', { holder: identity.id }, { order: 'newest' });
-  const usable = credentials.items.filter(
-    ({ value }) => value.revokedAt === undefined && value.notAfter >= now,
-  );
-  const seenAt = await lastSeen(ctx, identity);
+  const { id, owner } = identity;
+  const certificates = await credentialsOf(ctx, { holder: id });
+  const usable = certificates.filter(({ revokedAt, notAfter }) => revokedAt === undefined && notAfter >= now);
+  const seenAt = await lastSeen(ctx, id, certificates);
+  const answers = owner === undefined ? undefined : (await ctx.store.get('identity', owner))?.value;
   return {
     id: identity.id,
     kind: identity.kind,
@@ -71,13 +78,11 @@ export async function viewIdentity(ctx: AuthorityContext, identity: Identity): P
     roles: [...identity.roles],
     locked: ctx.locks.find(asSubject(identity)) !== undefined,
     credentials: usable.length,
-    findings: await findingsOf(ctx, identity, seenAt),
+    findings: findingsOf(ctx, identity, { lastSeenAt: seenAt, answers }),
     ...(seenAt === undefined ? {} : { lastSeenAt: iso(seenAt) }),
     ...(identity.vendor === undefined ? {} : { vendor: identity.vendor }),
     ...(identity.provider === undefined ? {} : { provider: identity.provider.issuer }),
-    ...(identity.owner === undefined
-      ? {}
-      : { owner: { id: identity.owner, name: await identityName(ctx, identity.owner) } }),
+    ...(owner === undefined ? {} : { owner: { id: owner, name: answers?.name ?? removedName } }),
     ...(identity.purpose === undefined ? {} : { purpose: identity.purpose }),
     ...(identity.trust === undefined ? {} : { trust: identity.trust.kind }),
     createdAt: iso(identity.createdAt),

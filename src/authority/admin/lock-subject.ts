@@ -7,9 +7,9 @@ import { roles, type Role } from '../../core/identity.ts';
 import { parseId } from '../../core/ids.ts';
 import type { LockSelector } from '../../core/lock.ts';
 import { printable } from '../../core/printable.ts';
-import { isTicketId } from '../../core/ticket.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
+import { requireTicketId } from '../tickets/require-ticket.ts';
 import { requireDevice, requireIdentity } from './find.ts';
 import { requireService } from './service-view.ts';
 import type { Operator } from './operator.ts';
@@ -41,8 +41,8 @@ export async function requireSubject(
     case 'vendor':
       return { kind: 'vendor', id: requireText(wanted.subject, 'vendor') };
     case 'ticket':
-      if (isTicketId(wanted.subject)) return { kind: 'ticket', id: wanted.subject };
-      throw new SallyportError('invalid', `"${printable(wanted.subject, 80)}" is not the number of a ticket`);
+      requireTicketId(wanted.subject);
+      return { kind: 'ticket', id: wanted.subject };
     default:
       return wanted.kind satisfies never;
   }

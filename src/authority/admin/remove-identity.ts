@@ -4,10 +4,7 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { AuthorityContext } from '../context.ts';
 import { concernsIdentity } from '../../core/lock.ts';
-import { revokeCredentials } from '../enroll/credentials.ts';
-import { heldBy } from '../passkeys/own-passkeys.ts';
-import { withoutCodes } from '../passkeys/recovery-codes.ts';
-import { endedSignIns } from '../passkeys/sign-ins.ts';
+import { endedWaysIn } from '../enroll/ways-in.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { reviewApproved } from '../sessions/review-sessions.ts';
 import { withoutAdministrator } from './administrators.ts';
@@ -27,20 +24,10 @@ export async function removeIdentity(
   const identity = stored.value;
   const stamp = await withoutAdministrator(ctx, identity);
   await leaveOwned(ctx, caller, { identity, ...offboarding });
-  const revoked = await revokeCredentials(ctx, { holder: id });
-  const passkeys = await heldBy(ctx, id);
-  const browsers = await endedSignIns(ctx, id);
+  const ended = await endedWaysIn(ctx, id);
 
   await ctx.store.commit({
-    changes: [
-      { delete: 'identity', id, rev: stored.rev },
-      ...stamp,
-      ...revoked,
-      ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
-      ...browsers,
-      ...(await withoutCodes(ctx, id)),
-      { delete: 'totp', id },
-    ],
+    changes: [{ delete: 'identity', id, rev: stored.rev }, ...stamp, ...ended.changes],
     events: [
       {
         type: 'identity.removed',
@@ -49,8 +36,8 @@ export async function removeIdentity(
         identity: id,
         body: {
           name: identity.name,
-          credentialsRevoked: revoked.length,
-          passkeysRemoved: passkeys.length,
+          credentialsRevoked: ended.credentials,
+          passkeysRemoved: ended.passkeys,
           by: caller.identity.name,
         },
       },

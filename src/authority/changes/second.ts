@@ -27,7 +27,10 @@ export async function throughSecond<T>(
   });
 }
 
-/** Whether anybody could agree to what he asks for. Somebody who is locked counts here: else a lock on him would be the way past him. */
+/**
+ * Whether anybody could agree to what he asks for. Somebody who is locked counts here: else a lock on him would be the
+ * way past him.
+ */
 export async function hasSecond(ctx: AuthorityContext, asker: Identity): Promise<boolean> {
   if (!ctx.broker.fourEyes) return false;
   const now = ctx.clock.now();

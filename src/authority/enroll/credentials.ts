@@ -38,8 +38,8 @@ export interface Holder {
   readonly until?: number;
   /** The provider's sign-in that it stands on. */
   readonly provider?: ProviderSession;
-  /** Of a renewal: when the key was enrolled, where that is known. */
-  readonly since?: number | 'unknown';
+  /** When the key was enrolled, Unix ms; default: now. */
+  readonly since?: number;
 }
 
 export interface IssuedCredential {
@@ -77,7 +77,7 @@ export async function issueCredential(ctx: AuthorityContext, holder: Holder): Pr
       spki,
       notBefore,
       notAfter,
-      ...(since === 'unknown' ? {} : { since: since ?? now }),
+      since: since ?? now,
       ...(provider === undefined ? {} : { provider }),
     },
     chainPem: leaf.chainPem,

@@ -6,7 +6,7 @@ import type { Device, RenewalState } from '../../core/device.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { acceptedBy, nameAt } from '../../core/fleet.ts';
 import { newId } from '../../core/ids.ts';
-import type { Enrollment, Identity } from '../../core/identity.ts';
+import { defaultTenant, type Enrollment, type Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { spkiOf } from '../../platform/keys.ts';
 import { sha256 } from '../../wire/signed.ts';
@@ -17,7 +17,6 @@ import { endSessions } from '../sessions/end-session.ts';
 import { issueCredential, revokeCredentials, type CsrKey, type IssuedCredential } from './credentials.ts';
 import { TokenFault } from './token-fault.ts';
 
-const tenant = 'default';
 const renewalSecretBytes = 32;
 
 export interface Holding {
@@ -207,7 +206,7 @@ export function personOf(
     kind: 'human',
     name: enrollment.name,
     roles,
-    tenant,
+    tenant: defaultTenant,
     ...(enrollment.createdBy === 'system' ? {} : { invitedBy: enrollment.createdBy }),
     ...(vendor === undefined
       ? {}

@@ -46,7 +46,8 @@ export async function renewSignIn(
     key,
     ...until,
     ...(provider === undefined ? {} : { provider }),
-    since: before?.value.since ?? 'unknown',
+    // Where that was not kept yet the key is an old one.
+    since: before?.value.since ?? 0,
   });
   await ctx.store.commit({
     changes: [

@@ -96,20 +96,17 @@ export class PasskeyDoor {
     sourceIp: string,
   ): Promise<LetIn> {
     const ctx = this.#ctx;
-    const console = requireConsole(ctx);
-    const name = requireText(asked.name, 'name');
+    requireText(asked.name, 'name');
     return await this.#guarded(sourceIp, async () => {
       const { challenge, asked: begun } = this.#take(asked.attestation, 'enroll');
       const { enrollment, identity: known, rev } = await openInvite(ctx, asked.token);
       // Begun with another invite: whoever holds this one was not the one who was asked (negative test I4).
       if (begun.enrollment !== enrollment.id) throw new PasskeyRefused('no_challenge');
-      const made = await verifyAttestation(asked.attestation, { console, challenge });
       const person = known === undefined ? personOf(ctx, enrollment, begun.identity) : undefined;
       const identity = known ?? person?.identity;
       if (identity === undefined) throw new TokenFault(`${enrollment.id} makes nobody`);
       const now = ctx.clock.now();
-      const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: now };
-      const started = await newSignIn(ctx, { identity, by: { passkey }, sourceIp });
+      const { passkey, started } = await this.#made(identity, { ...asked, challenge, sourceIp });
       const actor = { kind: 'human', id: identity.id } as const;
       await commitOnce(ctx, {
         changes: [
@@ -160,15 +157,12 @@ export class PasskeyDoor {
     sourceIp: string,
   ): Promise<LetIn> {
     const ctx = this.#ctx;
-    const console = requireConsole(ctx);
-    const name = requireText(asked.name, 'name');
+    requireText(asked.name, 'name');
     return await this.#guarded(sourceIp, async () => {
       const { challenge, asked: begun } = this.#take(asked.attestation, 'recover');
       const { identity, hash, rev } = await this.#whoHas(asked.code);
       if (begun.code !== hash) throw new PasskeyRefused('no_challenge');
-      const made = await verifyAttestation(asked.attestation, { console, challenge });
-      const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: ctx.clock.now() };
-      const started = await newSignIn(ctx, { identity, by: { passkey }, sourceIp });
+      const { passkey, started } = await this.#made(identity, { ...asked, challenge, sourceIp });
       try {
         await ctx.store.commit({
           changes: [
@@ -195,6 +189,27 @@ export class PasskeyDoor {
       }
       return letIn(ctx, identity, started);
     });
+  }
+
+  /** A passkey that an authenticator made just now, and the sign-in of the browser that brought it. */
+  async #made(
+    identity: Identity,
+    {
+      name,
+      attestation,
+      challenge,
+      sourceIp,
+    }: {
+      readonly name: string;
+      readonly attestation: Attestation;
+      readonly challenge: string;
+      readonly sourceIp: string;
+    },
+  ): Promise<{ readonly passkey: Passkey; readonly started: NewSignIn }> {
+    const ctx = this.#ctx;
+    const made = await verifyAttestation(attestation, { console: requireConsole(ctx), challenge });
+    const passkey: Passkey = { ...made, identity: identity.id, name, createdAt: ctx.clock.now() };
+    return { passkey, started: await newSignIn(ctx, { identity, by: { passkey }, sourceIp }) };
   }
 
   async #whoHas(

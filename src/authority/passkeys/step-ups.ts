@@ -6,6 +6,7 @@ import type { IdentityId } from '../../core/ids.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { LastYes, type Place } from './last-yes.ts';
 
 export interface StepUp {
   readonly id: string;
@@ -34,11 +35,12 @@ export class StepUps {
   readonly #clock: Clock;
   /** In order of age. */
   readonly #open = new Map<string, Kept>();
-  /** Identity and key -> when a passkey last said yes there, boot clock. In order of that. */
-  readonly #last = new Map<string, { readonly at: number; readonly passkey: string }>();
+  /** By which passkey. */
+  readonly #last: LastYes<string>;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#last = new LastYes(clock);
   }
 
   /** Undefined where too many wait, of all or of this identity. */
@@ -65,11 +67,7 @@ export class StepUps {
     const now = this.#clock.bootMs();
     if (found === undefined || found.until <= now || found.passkey !== undefined) return false;
     this.#open.set(id, { ...found, passkey, until: now + limits.stepUpLifeMs });
-    const key = keyOf(found);
-    this.#last.delete(key);
-    this.#last.set(key, { at: now, passkey });
-    const oldest = this.#last.size > limits.stepUpsKept ? this.#last.keys().next().value : undefined;
-    if (oldest !== undefined) this.#last.delete(oldest);
+    this.#last.said(found, passkey);
     return true;
   }
 
@@ -79,12 +77,8 @@ export class StepUps {
   }
 
   /** Undefined: no passkey said yes to anything of this key, as far as is known. */
-  freshness(who: Pick<StepUp, 'identity' | 'cnf'>): Freshness | undefined {
-    const last = this.#last.get(keyOf(who));
-    return last === undefined ? undefined : { ageMs: this.#clock.bootMs() - last.at, passkey: last.passkey };
+  freshness(who: Place): Freshness | undefined {
+    const last = this.#last.find(who);
+    return last === undefined ? undefined : { ageMs: last.ageMs, passkey: last.by };
   }
-}
-
-function keyOf({ identity, cnf }: Pick<StepUp, 'identity' | 'cnf'>): string {
-  return `${identity} ${cnf}`;
 }

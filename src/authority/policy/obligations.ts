@@ -176,9 +176,6 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
   const [user] = users;
   const approvers = Math.max(0, ...demanded((one) => one.approvers));
   const [approvedBy] = demanded((one) => one.approvedBy);
-  const mfa = demanded((one) => one.mfaMs);
-  // Where one of them wants a passkey, a passkey it is.
-  const isTotpEnough = inOrder.every(({ mfaMs, mfaBy }) => mfaMs === undefined || mfaBy === 'totp');
   return {
     ok: true,
     obligations: {
@@ -192,12 +189,21 @@ export function mergeObligations(permitting: ReadonlyMap<string, PolicyObligatio
       ),
       ...(approvers === 0 ? {} : { approvers }),
       ...(approvedBy === undefined ? {} : { approvedBy }),
-      ...(mfa.length === 0 ? {} : { mfaMs: Math.min(...mfa) }),
-      ...(mfa.length > 0 && isTotpEnough ? { mfaBy: 'totp' } : {}),
+      ...strictestMfa(inOrder),
       ...(user === undefined ? {} : { user }),
       ...(banner === '' ? {} : { banner }),
     },
   };
+}
+
+/** The youngest yes, and where one of them wants a passkey, a passkey it is. */
+export function strictestMfa(
+  all: readonly Pick<PolicyObligations, 'mfaMs' | 'mfaBy'>[],
+): Pick<PolicyObligations, 'mfaMs' | 'mfaBy'> {
+  const wanting = all.filter(({ mfaMs }) => mfaMs !== undefined);
+  if (wanting.length === 0) return {};
+  const mfaMs = Math.min(...wanting.flatMap((one) => one.mfaMs ?? []));
+  return wanting.every(({ mfaBy }) => mfaBy === 'totp') ? { mfaMs, mfaBy: 'totp' } : { mfaMs };
 }
 
 function strictest(demanded: readonly number[], otherwise: number): number {

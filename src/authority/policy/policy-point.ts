@@ -184,11 +184,7 @@ export class PolicyPoint {
       const why = `permitted by ${quotedList(reasons)} once ${approvers} approved it${how}, and ${approvals} did`;
       return deny('not_approved', reasons, why);
     }
-    if (
-      mfaMs !== undefined &&
-      !isFresh(context, mfaMs) &&
-      !(mfaBy === 'totp' && isCodeFresh(context, mfaMs))
-    ) {
+    if (mfaMs !== undefined && !hasFreshYes(mfaMs, mfaBy, context)) {
       const what = mfaMs === 0 ? 'said yes to exactly this' : `said yes within ${formatDuration(mfaMs)}`;
       const who = mfaBy === 'totp' ? 'an own passkey, or a code of an authenticator app,' : 'an own passkey';
       return deny('not_fresh', reasons, `permitted by ${quotedList(reasons)} once ${who} ${what}`);
@@ -259,15 +255,16 @@ function evaluate(shard: Shard, question: Question): Evaluation {
   });
 }
 
-/** From the future, or unknown, is not fresh. */
-function isFresh({ mfaAgeMs, mfaIsForThis }: QuestionContext, mfaMs: number): boolean {
-  if (mfaMs === 0) return mfaIsForThis === true;
-  return mfaAgeMs !== undefined && mfaAgeMs >= 0 && mfaAgeMs <= mfaMs;
+/** From the future, or unknown, is not fresh. `mfaMs` 0: it has to be for exactly this. */
+function isFresh(mfaMs: number, ageMs: number | undefined, isForThis: boolean | undefined): boolean {
+  if (mfaMs === 0) return isForThis === true;
+  return ageMs !== undefined && ageMs >= 0 && ageMs <= mfaMs;
 }
 
-function isCodeFresh({ totpAgeMs, totpIsForThis }: QuestionContext, mfaMs: number): boolean {
-  if (mfaMs === 0) return totpIsForThis === true;
-  return totpAgeMs !== undefined && totpAgeMs >= 0 && totpAgeMs <= mfaMs;
+/** His own passkey's yes is young enough; or the code that he gave, where one will do. */
+function hasFreshYes(mfaMs: number, mfaBy: 'totp' | undefined, context: QuestionContext): boolean {
+  if (isFresh(mfaMs, context.mfaAgeMs, context.mfaIsForThis)) return true;
+  return mfaBy === 'totp' && isFresh(mfaMs, context.totpAgeMs, context.totpIsForThis);
 }
 
 /** Of refusals, those that other facts could turn into a yes. */

@@ -4,7 +4,7 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { newId } from '../../core/ids.ts';
-import type { Identity, Role } from '../../core/identity.ts';
+import { defaultTenant, type Identity, type Role } from '../../core/identity.ts';
 import { isName } from '../../core/device.ts';
 import { barredBy } from '../admin/barred.ts';
 import { findIdentity } from '../admin/find.ts';
@@ -27,10 +27,7 @@ export function rolesOf(
   { roles }: Pick<ProviderConfig, 'roles'>,
   groups: readonly string[],
 ): readonly Role[] | undefined {
-  const mine = groups.flatMap((group) => {
-    const given = roles.get(group);
-    return given === undefined ? [] : [given];
-  });
+  const mine = groups.map((group) => roles.get(group)).filter((given) => given !== undefined);
   return mine.length === 0 ? undefined : [...new Set(mine.flat())].sort();
 }
 
@@ -115,7 +112,7 @@ async function newPerson(
     kind: 'human',
     name,
     roles,
-    tenant: 'default',
+    tenant: defaultTenant,
     provider: { issuer, subject },
     createdAt: ctx.clock.now(),
   };

@@ -22,7 +22,7 @@ import { IssuerKeys } from '../workload/issuer-keys.ts';
 import type { ProvidersConfig } from './config.ts';
 import { endAtProvider } from './end-at-provider.ts';
 import { readLogout } from './logout.ts';
-import { findPerson, identityAt, rolesOf } from './person.ts';
+import { findPerson, rolesOf } from './person.ts';
 import { Provider, ProviderRefused, type Person, type Round } from './provider.ts';
 
 export interface Left {
@@ -149,10 +149,7 @@ export class ProviderDoor {
   async #rolesOf({ config }: Provider, person: Person): Promise<readonly Role[]> {
     const roles = rolesOf(config, person.groups);
     if (roles !== undefined) return roles;
-    const known = await identityAt(this.#ctx, config.issuer, person.subject);
-    if (known !== undefined) {
-      await endAtProvider(this.#ctx, { config, subject: person.subject, isOut: true });
-    }
+    await endAtProvider(this.#ctx, { config, subject: person.subject, isOut: true });
     throw new ProviderRefused(
       `"${printable(person.subject, 64)}" is in none of the groups that come in here`,
     );

@@ -2,25 +2,15 @@
 // where it has that). It is asked who it is when it is first needed, and anew when that is old or failed; while it is
 // away nobody new comes in by it, and everything else goes on.
 
-import {
-  authorizationCodeGrant,
-  buildAuthorizationUrl,
-  calculatePKCECodeChallenge,
-  ClientSecretBasic,
-  customFetch,
-  discovery,
-  enableNonRepudiationChecks,
-  fetchUserInfo,
-  None,
-  type Configuration,
-  type CustomFetch,
-  type IDToken,
-} from 'openid-client';
+import type { Configuration, CustomFetch, IDToken } from 'openid-client';
 import { SallyportError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { askHttps } from '../https-answer.ts';
 import type { ProviderConfig } from './config.ts';
+
+/** Loaded where somebody signs in by a provider: it would be a part of every start. */
+const library = async () => await import('openid-client');
 
 /** What has to come back as it went. */
 export interface Round {
@@ -81,6 +71,7 @@ export class Provider {
 
   /** Where the browser goes. Throws `unavailable` while the provider cannot be asked. */
   async begin(round: Round): Promise<URL> {
+    const { buildAuthorizationUrl, calculatePKCECodeChallenge } = await library();
     const client = await this.#client();
     return buildAuthorizationUrl(client, {
       redirect_uri: round.redirectUri,
@@ -95,6 +86,7 @@ export class Provider {
 
   /** Throws ProviderRefused, or `unavailable`. */
   async finish(round: Round, returned: Returned): Promise<Person> {
+    const { authorizationCodeGrant } = await library();
     const client = await this.#client();
     const url = new URL(round.redirectUri);
     url.search = new URLSearchParams(returned).toString();
@@ -117,6 +109,7 @@ export class Provider {
   }
 
   async #person(client: Configuration, claims: IDToken, accessToken: string): Promise<Person> {
+    const { fetchUserInfo } = await library();
     const { nameClaim, groupsClaim } = this.config;
     // Many providers keep groups, and names, out of the ID token.
     const isWhole = Object.hasOwn(claims, nameClaim) && Object.hasOwn(claims, groupsClaim);
@@ -152,6 +145,7 @@ export class Provider {
   }
 
   async #discover(): Promise<Configuration> {
+    const { ClientSecretBasic, customFetch, discovery, enableNonRepudiationChecks, None } = await library();
     const { issuer, clientId, clientSecret } = this.config;
     const auth = clientSecret === undefined ? None() : ClientSecretBasic(clientSecret);
     const client = await discovery(new URL(issuer), clientId, undefined, auth, {

@@ -9,6 +9,7 @@ import { limits } from '../../core/limits.ts';
 import { asSubject, type Lock } from '../../core/lock.ts';
 import type { Service } from '../../core/service.ts';
 import type { AuthorityContext } from '../context.ts';
+import { strictestMfa } from '../policy/obligations.ts';
 
 /** What is wanted from: a device itself, or one of its services. */
 export interface Destination {
@@ -147,11 +148,7 @@ function join(one: Allow, other: Allow): Allow | undefined {
   if (one.obligations.user !== other.obligations.user) return undefined;
   const approvers = Math.max(one.obligations.approvers ?? 0, other.obligations.approvers ?? 0);
   const approvedBy = one.obligations.approvedBy ?? other.obligations.approvedBy;
-  const isTotpEnough = [one, other].every(
-    ({ obligations: { mfaMs, mfaBy } }) => mfaMs === undefined || mfaBy === 'totp',
-  );
-  const mfa = [one.obligations.mfaMs, other.obligations.mfaMs].filter((ms) => ms !== undefined);
-  const { mfaBy: _mfaBy, ...rest } = one.obligations;
+  const { mfaMs: _mfaMs, mfaBy: _mfaBy, ...rest } = one.obligations;
   return {
     ...one,
     policies: [...new Set([...one.policies, ...other.policies])],
@@ -161,8 +158,7 @@ function join(one: Allow, other: Allow): Allow | undefined {
       idleMs: Math.min(one.obligations.idleMs, other.obligations.idleMs),
       ...(approvers === 0 ? {} : { approvers }),
       ...(approvedBy === undefined ? {} : { approvedBy }),
-      ...(mfa.length === 0 ? {} : { mfaMs: Math.min(...mfa) }),
-      ...(mfa.length > 0 && isTotpEnough ? { mfaBy: 'totp' } : {}),
+      ...strictestMfa([one.obligations, other.obligations]),
     },
   };
 }

@@ -3,14 +3,13 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import type { IdentityId } from '../../core/ids.ts';
-import type { Json } from '../../core/json.ts';
-import { parseJsonObject } from '../../core/json.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import type { Ticket } from '../../core/ticket.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import type { AuthorityContext } from '../context.ts';
-import { askHttps } from '../https-answer.ts';
+import { findJson } from '../https-answer.ts';
 import { reviewTicket } from '../sessions/review-sessions.ts';
 import type { Sweep } from '../sweep.ts';
 import { readTicket } from './read-ticket.ts';
@@ -136,17 +135,12 @@ async function note(
 }
 
 /** Undefined: there is no such ticket. Rejects where nothing was learned. */
-async function answerFor({ url, authorization, ca }: LookUp, id: string): Promise<Json | undefined> {
+async function answerFor({ url, authorization, ca }: LookUp, id: string): Promise<JsonObject | undefined> {
   const place = new URL(url.replace('{ticket}', () => encodeURIComponent(id)));
-  const { status, body } = await askHttps(place, {
+  return await findJson(place, {
     ca,
-    headers: { accept: 'application/json', ...(authorization === undefined ? {} : { authorization }) },
+    ...(authorization === undefined ? {} : { headers: { authorization } }),
   });
-  if (status === 404 || status === 410) return undefined;
-  if (status !== 200) throw new Error(`"${place.host}" answered with status ${status}`);
-  const document = parseJsonObject(body.toString('utf8'));
-  if (document === undefined) throw new Error(`"${place.host}" did not answer with a JSON object`);
-  return document as Json;
 }
 
 function isSame(one: Ticket | undefined, other: Ticket): boolean {

@@ -2,13 +2,10 @@
 // second factor of a terminal where policy takes one (@mfaBy("totp")): weaker than a passkey, since who sees the code
 // can type it elsewhere within half a minute.
 
-import { Secret, TOTP } from 'otpauth';
+import type { TOTP } from 'otpauth';
 import { SallyportError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
-import type { IdentityId } from '../../core/ids.ts';
-import { limits } from '../../core/limits.ts';
 import type { Totp } from '../../core/sign-in.ts';
-import type { Clock } from '../../platform/clock.ts';
 import type { Caller, AuthorityContext } from '../context.ts';
 import type { TotpFacts } from '../sessions/session-facts.ts';
 import { StoreConflict } from '../store/store.ts';
@@ -16,9 +13,14 @@ import { StoreConflict } from '../store/store.ts';
 const period = 30;
 const digits = 6;
 
-export function appOf(secret: string, label?: { readonly issuer: string; readonly name: string }): TOTP {
-  return new TOTP({
-    secret: Secret.fromBase32(secret),
+export async function appOf(
+  secret: string,
+  label?: { readonly issuer: string; readonly name: string },
+): Promise<TOTP> {
+  // Loaded where somebody has an app: it would be a part of every start.
+  const library = await import('otpauth');
+  return new library.TOTP({
+    secret: library.Secret.fromBase32(secret),
     algorithm: 'SHA1',
     digits,
     period,
@@ -27,40 +29,12 @@ export function appOf(secret: string, label?: { readonly issuer: string; readonl
 }
 
 /** The time step that the code is of; undefined: it is none of now, give or take one (RFC 6238, section 6). */
-export function stepOf(secret: string, code: string, now: number): number | undefined {
+export async function stepOf(secret: string, code: string, now: number): Promise<number | undefined> {
   const token = code.replaceAll(/\s/g, '');
   if (!/^[0-9]{6}$/.test(token)) return undefined;
-  const delta = appOf(secret).validate({ token, timestamp: now, window: 1 });
+  const app = await appOf(secret);
+  const delta = app.validate({ token, timestamp: now, window: 1 });
   return delta === null ? undefined : Math.floor(now / 1_000 / period) + delta;
-}
-
-/** When somebody last gave a code on a machine. In memory: what is lost is asked again. */
-export class CodesGiven {
-  readonly #clock: Clock;
-  /** Identity and key -> boot clock, ms, in order of that. */
-  readonly #last = new Map<string, number>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  given(identity: IdentityId, cnf: string): void {
-    const key = `${identity} ${cnf}`;
-    this.#last.delete(key);
-    this.#last.set(key, this.#clock.bootMs());
-    const oldest = this.#last.size > limits.stepUpsKept ? this.#last.keys().next().value : undefined;
-    if (oldest !== undefined) this.#last.delete(oldest);
-  }
-
-  ageMs(identity: IdentityId, cnf: string): number | undefined {
-    const at = this.#last.get(`${identity} ${cnf}`);
-    return at === undefined ? undefined : this.#clock.bootMs() - at;
-  }
-
-  /** His app is gone: what it said counts no more. */
-  forget(identity: IdentityId): void {
-    for (const key of this.#last.keys()) if (key.startsWith(`${identity} `)) this.#last.delete(key);
-  }
 }
 
 /** What policy hears of codes. A wrong one is refused, whatever policy would say. Throws SallyportError. */
@@ -69,13 +43,14 @@ export async function totpFacts(
   caller: Pick<Caller, 'spki' | 'sourceIp'>,
   { identity, code }: { readonly identity: Identity; readonly code: string | undefined },
 ): Promise<TotpFacts | undefined> {
+  const place = { identity: identity.id, cnf: caller.spki };
   if (code !== undefined) {
     await acceptCode(ctx, { identity, code, sourceIp: caller.sourceIp });
-    ctx.codes.given(identity.id, caller.spki);
+    ctx.codes.said(place, 'totp');
     return { ageMs: 0, isForThis: true };
   }
-  const ageMs = ctx.codes.ageMs(identity.id, caller.spki);
-  return ageMs === undefined ? undefined : { ageMs, isForThis: false };
+  const last = ctx.codes.find(place);
+  return last === undefined ? undefined : { ageMs: last.ageMs, isForThis: false };
 }
 
 /** It is used up by this. Throws `denied` after the refusal is on the log, or `rate_limited`. */
@@ -86,7 +61,7 @@ export async function acceptCode(
   const { identity, code, sourceIp } = given;
   ctx.codeTries.requireLeft(identity.id);
   const stored = await ctx.store.get('totp', identity.id);
-  const step = stored === undefined ? undefined : stepOf(stored.value.secret, code, ctx.clock.now());
+  const step = stored === undefined ? undefined : await stepOf(stored.value.secret, code, ctx.clock.now());
   if (stored === undefined || step === undefined || step <= stored.value.lastStep) {
     throw await refuse(ctx, given, stored === undefined ? 'no_app' : step === undefined ? 'wrong' : 'used');
   }

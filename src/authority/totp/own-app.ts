@@ -1,7 +1,6 @@
 // Use-cases: somebody's authenticator app is added, and removed. Added by a key that was enrolled just now: a key that is
 // stolen later makes no second factor for itself.
 
-import { Secret } from 'otpauth';
 import type { TotpBegun } from '../../api/totp.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { IdentityId } from '../../core/ids.ts';
@@ -28,6 +27,7 @@ export class OwnApps {
   async begin(caller: Operator): Promise<TotpBegun> {
     const ctx = this.#ctx;
     await this.#requireNew(caller);
+    const { Secret } = await import('otpauth');
     const secret = new Secret({ buffer: new Uint8Array(ctx.random.bytes(secretBytes)).buffer }).base32;
     const oldest =
       this.#pending.size >= limits.totpPendingMax ? this.#pending.keys().next().value : undefined;
@@ -35,7 +35,7 @@ export class OwnApps {
     const { id, name } = caller.identity;
     this.#pending.delete(id);
     this.#pending.set(id, { secret, until: ctx.clock.bootMs() + limits.totpPendingMs });
-    return { secret, uri: appOf(secret, { issuer: ctx.broker.name, name }).toString() };
+    return { secret, uri: (await appOf(secret, { issuer: ctx.broker.name, name })).toString() };
   }
 
   /** The app shows that it has the secret. */
@@ -47,7 +47,7 @@ export class OwnApps {
     ctx.codeTries.requireLeft(identity.id);
     const now = ctx.clock.now();
     const isOpen = pending !== undefined && pending.until > ctx.clock.bootMs();
-    const lastStep = isOpen ? stepOf(pending.secret, code, now) : undefined;
+    const lastStep = isOpen ? await stepOf(pending.secret, code, now) : undefined;
     if (pending === undefined || lastStep === undefined) {
       ctx.codeTries.refused(identity.id);
       throw new SallyportError('denied', 'this is no code of that app', {
@@ -106,7 +106,9 @@ export class OwnApps {
   async #requireNew({ identity, serial }: Operator): Promise<void> {
     const { store, clock } = this.#ctx;
     if (identity.kind !== 'human') {
-      throw new SallyportError('forbidden', `"${identity.name}" is no person: apps are theirs`);
+      throw new SallyportError('forbidden', `"${identity.name}" is no person: apps are theirs`, {
+        next: 'a machine shows what it is at each sign-in: docs/identity.md',
+      });
     }
     if ((await store.get('totp', identity.id)) !== undefined) {
       throw new SallyportError('conflict', 'you have an authenticator app here already', {

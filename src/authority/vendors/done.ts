@@ -10,10 +10,7 @@ import { eachRecord } from '../admin/each-record.ts';
 import { requireIdentity } from '../admin/find.ts';
 import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
-import { revokeCredentials } from '../enroll/credentials.ts';
-import { heldBy } from '../passkeys/own-passkeys.ts';
-import { withoutCodes } from '../passkeys/recovery-codes.ts';
-import { endedSignIns } from '../passkeys/sign-ins.ts';
+import { endedWaysIn } from '../enroll/ways-in.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import type { Change } from '../store/store.ts';
 
@@ -28,16 +25,12 @@ export async function workDone(
   const stored = await ctx.store.get('identity', id);
   if (stored === undefined) throw new SallyportError('not_found', `there is no identity "${identity.name}"`);
   const now = ctx.clock.now();
-  const passkeys = await heldBy(ctx, id);
+  const ended = await endedWaysIn(ctx, id);
   const taken = await takenBack(ctx, caller, id);
   await ctx.store.commit({
     changes: [
       { put: 'identity', value: { ...stored.value, expiresAt: now }, rev: stored.rev },
-      ...(await revokeCredentials(ctx, { holder: id })),
-      ...passkeys.map((passkey) => ({ delete: 'passkey', id: passkey.id }) as const),
-      ...(await endedSignIns(ctx, id)),
-      ...(await withoutCodes(ctx, id)),
-      { delete: 'totp', id },
+      ...ended.changes,
       ...taken.changes,
     ],
     events: [
@@ -46,7 +39,7 @@ export async function workDone(
         actor: actor(caller),
         outcome: 'success',
         identity: id,
-        body: { name: identity.name, vendor, by: caller.identity.name, passkeysRemoved: passkeys.length },
+        body: { name: identity.name, vendor, by: caller.identity.name, passkeysRemoved: ended.passkeys },
       },
       ...taken.events,
     ],
