@@ -138,6 +138,7 @@ function policyText(count: number): string {
 function revisionOf(text: string): PolicyRevision {
   return {
     id: newId('pol', systemRandom.bytes(16)),
+    tenant: 'default',
     number: 1,
     files: { 'a.cedar': text },
     hash: 'x',

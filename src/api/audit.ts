@@ -8,6 +8,8 @@ export const eventView = z.looseObject({
   seq: z.number().int(),
   id: z.string(),
   time: z.string(),
+  /** Absent: of the broker itself, and of its owner. */
+  tenant: z.string().optional(),
   type: z.string(),
   actor: z.object({ kind: z.string(), id: z.string() }),
   outcome: z.enum(['success', 'failure', 'denied']),
@@ -27,6 +29,8 @@ export const eventQuery = z.object({
   session: z.string().max(128).optional(),
   from: z.string().max(40).optional(),
   until: z.string().max(40).optional(),
+  /** Of every tenant: for whoever owns the broker. */
+  allTenants: z.enum(['true', 'false']).optional(),
 });
 export type EventQuery = z.infer<typeof eventQuery>;
 export const eventPage = z.object({ items: z.array(eventView), nextSeq: z.number().int().optional() });

@@ -59,6 +59,7 @@ export const breakGlassRoutes = {
     summary: 'Which offline keys open break-glass, and how many of them it takes',
     who: operators,
     role: 'administrator',
+    isOwners: true,
     body: breakGlassKeysBody,
     response: breakGlassKeys,
   },

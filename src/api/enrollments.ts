@@ -131,6 +131,8 @@ export const whoami = z.object({
   kind: z.string(),
   name: z.string(),
   roles: z.array(z.enum(roles)),
+  /** Absent: the broker is his. */
+  tenant: z.string().optional(),
   broker: z.string(),
   certificate: z.object({ serial: z.string(), notAfter: time }),
   sessions: z.array(named),

@@ -79,7 +79,7 @@ export const killed = z.object({ lock: z.string(), cut: z.array(z.string()) });
 export type Killed = z.infer<typeof killed>;
 
 export const lockBody = z.strictObject({
-  kind: z.enum(['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket']),
+  kind: z.enum(['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket', 'tenant']),
   /** A name or an id; for a session its id; a role; a firm as `identities add --vendor` has it; a ticket's number. */
   subject: z.string().min(1).max(128),
   reason,
@@ -87,7 +87,17 @@ export const lockBody = z.strictObject({
 });
 export const lockView = z.object({
   id: z.string(),
-  kind: z.enum(['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket', 'all_sessions']),
+  kind: z.enum([
+    'identity',
+    'device',
+    'service',
+    'session',
+    'role',
+    'vendor',
+    'ticket',
+    'tenant',
+    'all_sessions',
+  ]),
   subject: named,
   reason: z.string(),
   createdBy: named,

@@ -11,6 +11,8 @@ export interface Route {
   readonly summary: string;
   readonly who: 'public' | readonly PeerKind[];
   readonly role?: Role | 'any';
+  /** For those of the tenant that owns the broker. */
+  readonly isOwners?: true;
   /** Who signed in by a passkey may call it, too, or nobody else. */
   readonly browser?: 'too' | 'only';
   /** It answers late on purpose: the caller hears so at once (status 102), and a stop does not wait for it. */

@@ -20,6 +20,7 @@ import { done, pageOf, pageQuery } from './problem.ts';
 import { byId, devices, operators, type Route } from './route.ts';
 import * as services from './services.ts';
 import { totpRoutes } from './totp.ts';
+import { tenantRoutes } from './tenants.ts';
 import { vendorRoutes } from './vendors.ts';
 import * as sessions from './sessions.ts';
 
@@ -32,6 +33,7 @@ export const routes = {
   ...delegationRoutes,
   ...passkeyRoutes,
   ...providerRoutes,
+  ...tenantRoutes,
   ...vendorRoutes,
   ...totpRoutes,
 
@@ -468,6 +470,7 @@ export const routes = {
     summary: 'Log leaves for verification',
     who: operators,
     role: 'auditor',
+    isOwners: true,
     query: audit.leafQuery,
     response: audit.leafPage,
   },
@@ -477,6 +480,7 @@ export const routes = {
     summary: 'Size and end of the chain',
     who: operators,
     role: 'auditor',
+    isOwners: true,
     response: audit.logHead,
   },
 } as const satisfies Record<string, Route>;

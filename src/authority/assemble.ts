@@ -23,8 +23,8 @@ import { openLocalDoor } from './local-door.ts';
 import { localOrders } from './local-orders.ts';
 import { loadOrCreateAuthorityKeys, rotateKeys, type Authorities } from './pki/authority-keys.ts';
 import type { ConsoleIdentity } from './pki/console-identity.ts';
-import { loadPolicies } from './policy-files.ts';
-import { PolicyPoint } from './policy/policy-point.ts';
+import { loadPolicies, loadTenantPolicies } from './policy-files.ts';
+import { PolicyBook } from './policy/policy-book.ts';
 import { startLeases } from './sessions/leases.ts';
 import { LiveSessions } from './sessions/live-sessions.ts';
 import { LockBook } from './sessions/lock-book.ts';
@@ -36,6 +36,8 @@ import { readProviders } from './providers/config.ts';
 import { readNoticeConfig } from './notices/config.ts';
 import { Notifier } from './notices/notifier.ts';
 import { StepUps } from './passkeys/step-ups.ts';
+import { defaultTenant } from '../core/tenant.ts';
+import { inTenant } from './tenants/in-tenant.ts';
 import { limits } from '../core/limits.ts';
 import { LastYes } from './passkeys/last-yes.ts';
 import { OwnTries } from './api/own-tries.ts';
@@ -105,7 +107,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     });
     closers.push(async () => await store.close());
 
-    const policy = new PolicyPoint();
+    const policy = new PolicyBook();
     closers.push(() => policy.close());
     const broker = {
       name: config.name,
@@ -119,6 +121,9 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
         : { console: { host: config.console.host, origin: consoleOrigin(config.console) } }),
     };
     const ctx: AuthorityContext = {
+      get whole() {
+        return ctx;
+      },
       store,
       clock,
       random,
@@ -146,6 +151,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
     await ctx.locks.load(store);
     await ctx.windows.load(store);
     await ctx.tickets.load(store);
+    await loadTenantPolicies(ctx);
     await loadPolicies(ctx, join(options.dataDir, 'policies'));
     endOnExpiry(ctx);
     await restoreSessions(ctx);
@@ -195,7 +201,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       ...(config.console === undefined ? {} : { console: config.console }),
     });
     closers.push(() => keys.stop());
-    const invite = await createFirstInvite(ctx);
+    const invite = await createFirstInvite(inTenant(ctx, defaultTenant));
     const control = await serveControl(ctx, join(options.runDir, 'control.sock'), { mode: socketMode });
     closers.push(async () => await control.close());
     const localSocket = join(options.localDir ?? options.runDir, 'local.sock');

@@ -10,7 +10,7 @@ import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
 import type { OwnTries } from './api/own-tries.ts';
 import type { Authorities } from './pki/authority-keys.ts';
-import type { PolicyPoint } from './policy/policy-point.ts';
+import type { PolicyBook } from './policy/policy-book.ts';
 import type { LastYes } from './passkeys/last-yes.ts';
 import type { StepUps } from './passkeys/step-ups.ts';
 import type { GateBook } from './gates/gate-book.ts';
@@ -22,11 +22,13 @@ import type { TicketBook } from './tickets/ticket-book.ts';
 import type { WindowBook } from './windows/window-book.ts';
 
 export interface AuthorityContext {
+  /** Of all tenants, where this is of one: for what cuts or reviews sessions, whoever they are of. */
+  readonly whole: AuthorityContext;
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly policy: PolicyPoint;
+  readonly policy: PolicyBook;
   readonly pki: Authorities;
   /** PEM of what browsers have to be told to trust; absent where the owner brought a certificate of his own. */
   readonly consoleRoot?: string | undefined;
@@ -79,6 +81,8 @@ export interface ConsoleFacts {
 export interface Caller {
   readonly kind: PeerKind;
   readonly id: IdentityId | DeviceId;
+  /** Of all that is there, it reaches what is of this one. */
+  readonly tenant: string;
   /** SPKI thumbprint of the certificate's key. In a browser there is none: no thumbprint is equal to it. */
   readonly spki: string;
   readonly serial: string;

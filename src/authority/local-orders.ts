@@ -1,6 +1,7 @@
 // What may be ordered at the local door (local-door.ts).
 
 import { SallyportError } from '../core/errors.ts';
+import { defaultTenant } from '../core/tenant.ts';
 import { limits } from '../core/limits.ts';
 import { checkStore } from './backup/check-store.ts';
 import { makeSnapshot } from './backup/snapshot.ts';
@@ -8,6 +9,7 @@ import type { AuthorityContext } from './context.ts';
 import { createLocalInvite } from './enroll/first-invite.ts';
 import type { LocalOrders } from './local-door.ts';
 import { keyFacts } from './pki/inspect-keys.ts';
+import { inTenant } from './tenants/in-tenant.ts';
 import { rotatable, type Rotatable } from './pki/authority-keys.ts';
 
 export interface LocalParts {
@@ -22,7 +24,7 @@ export function localOrders(ctx: AuthorityContext, { dir, rotate }: LocalParts):
     invite: async ({ name }) => {
       if (typeof name !== 'string')
         throw new SallyportError('invalid', 'whom to invite is missing', { next: 'give a name' });
-      return { invite: await createLocalInvite(ctx, { name }) };
+      return { invite: await createLocalInvite(inTenant(ctx, defaultTenant), { name }) };
     },
     snapshot: async () => await makeSnapshot(ctx, dir),
     rotate: async ({ what }) => {

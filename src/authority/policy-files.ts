@@ -2,6 +2,7 @@
 // changed since they were last imported, so that what was applied through the api later is not undone by
 // a restart.
 
+import { defaultTenant } from '../core/tenant.ts';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SallyportError } from '../core/errors.ts';
@@ -10,17 +11,28 @@ import type { PolicyRevision } from '../core/policy-revision.ts';
 import { errnoOf, fileFault } from '../platform/file-fault.ts';
 import { jsonHash } from '../wire/signed.ts';
 import type { AuthorityContext } from './context.ts';
+import { eachRecord } from './admin/each-record.ts';
 import { checkPolicies } from './policy/check.ts';
 import { settingIds } from './settings.ts';
 
+/** Of each tenant but the broker's owner: his may come from files, too. */
+export async function loadTenantPolicies(ctx: AuthorityContext): Promise<void> {
+  for await (const { value: tenant } of eachRecord(ctx.store, 'tenant')) {
+    const newest = (await ctx.store.list('policy', { tenant: tenant.id }, { order: 'newest', limit: 1 }))
+      .items[0];
+    if (newest !== undefined) ctx.policy.load(newest.value);
+  }
+}
+
 /** Puts the newest revision in force: the stored one, or the changed files. */
 export async function loadPolicies(ctx: AuthorityContext, dir: string): Promise<void> {
-  const newest = (await ctx.store.list('policy', {}, { order: 'newest', limit: 1 })).items[0]?.value;
+  const newest = (await ctx.store.list('policy', { tenant: defaultTenant }, { order: 'newest', limit: 1 }))
+    .items[0]?.value;
   const files = await readPolicyFiles(dir);
   const hash = jsonHash(files);
   const imported = (await ctx.store.get('setting', settingIds.policyFiles))?.value.value;
   if (Object.keys(files).length === 0 || hash === imported || hash === newest?.hash) {
-    ctx.policy.load(newest);
+    if (newest !== undefined) ctx.policy.load(newest);
     return;
   }
   const checked = checkPolicies(files);
@@ -36,6 +48,7 @@ export async function loadPolicies(ctx: AuthorityContext, dir: string): Promise<
   }
   const revision: PolicyRevision = {
     id: newId('pol', ctx.random.bytes(16)),
+    tenant: defaultTenant,
     number: (newest?.number ?? 0) + 1,
     files,
     hash,

@@ -45,6 +45,7 @@ export interface ApproverSet {
 /** A set as the broker keeps it, with who said yes to it so far. The id is its version. */
 export interface ApproverSetRecord {
   readonly id: string;
+  readonly tenant: string;
   readonly set: ApproverSet;
   /** The version whose persons sign this one; absent: nobody's, it is pinned by hand. */
   readonly follows?: number;

@@ -35,6 +35,7 @@ export interface SealedRequest {
 /** One use. The id is that of the sealed request's hash: it is good once. */
 export interface BreakGlass {
   readonly id: string;
+  readonly tenant: string;
   readonly identity: IdentityId;
   readonly target: string;
   readonly reason: string;

@@ -15,6 +15,7 @@ export interface DelegationScope {
 
 export interface Delegation extends DelegationScope {
   readonly id: DelegationId;
+  readonly tenant: string;
   /** Who may act. */
   readonly actor: IdentityId;
   /** For whom: the person first, then each hop, the actor not among them. */

@@ -95,7 +95,7 @@ export interface RenewalState {
   readonly lastAnswer?: string;
 }
 
-const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+export const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Device, person and service names: a DNS label, so that no name needs quoting anywhere. */
 export function isName(text: string): boolean {

@@ -75,6 +75,7 @@ export const eventTypes = [
   'policy.refused',
   'policy.decided',
   'window.added',
+  'tenant.created',
   'totp.accepted',
   'totp.added',
   'totp.removed',
@@ -128,6 +129,8 @@ export interface EventActor {
 }
 
 export interface EventDraft {
+  /** Whose event it is; absent: of the broker itself and of its owner. */
+  readonly tenant?: string;
   readonly type: EventType;
   readonly actor: EventActor;
   readonly outcome: 'success' | 'failure' | 'denied';

@@ -43,9 +43,6 @@ export interface ProviderSession {
   readonly sid?: string;
 }
 
-/** Of whoever is not said to be of another one. */
-export const defaultTenant = 'default';
-
 export interface Identity {
   readonly id: IdentityId;
   readonly kind: Exclude<IdentityKind, 'device'>;
@@ -94,6 +91,7 @@ export interface Credential {
  */
 export interface Enrollment {
   readonly id: EnrollmentId;
+  readonly tenant: string;
   readonly kind: 'device' | 'human';
   readonly tokenHash: string;
   readonly name: string;

@@ -365,6 +365,8 @@ export const limits = {
   webhookSkewMs: 5 * 60_000,
   webhookAttemptsPerAddressPerMinute: 30,
 
+  tenantsMax: 1_000,
+
   windowsMax: 500,
   windowLongestMs: 7 * 24 * 60 * 60_000,
 

@@ -14,11 +14,15 @@ export type LockSelector =
   | { readonly kind: 'vendor'; readonly id: string }
   /** Every session that names it. */
   | { readonly kind: 'ticket'; readonly id: string }
+  /** Everybody and every device of it. */
+  | { readonly kind: 'tenant'; readonly id: string }
   /** Every session, present and future; links and sign-ins stay: how a restored broker begins. */
   | { readonly kind: 'all_sessions'; readonly id: '*' };
 
 export interface Lock {
   readonly id: LockId;
+  /** Whose lock it is: what it says of a role, a firm or a ticket is said of this tenant alone. */
+  readonly tenant: string;
   readonly selector: LockSelector;
   readonly reason: string;
   readonly createdBy: IdentityId | 'system';
@@ -28,6 +32,7 @@ export interface Lock {
 
 /** What a lock may match: everything about one session, link or credential. */
 export interface LockSubject {
+  readonly tenant: string;
   readonly identity?: IdentityId | undefined;
   /** The person or owner behind the identity: a lock on the human cuts his agents. */
   readonly owner?: IdentityId | undefined;
@@ -42,8 +47,8 @@ export interface LockSubject {
 }
 
 /** All of an identity that a lock may match. */
-export function asSubject({ id, owner, roles, vendor }: Identity): LockSubject {
-  return { identity: id, owner, roles, vendor };
+export function asSubject({ id, tenant, owner, roles, vendor }: Identity): LockSubject {
+  return { tenant, identity: id, owner, roles, vendor };
 }
 
 /** It is his, of something that he answers for, or opened for him. */
@@ -63,11 +68,13 @@ export function lockMatches(lock: Lock, subject: LockSubject, now: number): bool
     case 'session':
       return lock.selector.id === subject.session;
     case 'role':
-      return subject.roles?.includes(lock.selector.id) === true;
+      return lock.tenant === subject.tenant && subject.roles?.includes(lock.selector.id) === true;
     case 'vendor':
-      return lock.selector.id === subject.vendor;
+      return lock.tenant === subject.tenant && lock.selector.id === subject.vendor;
     case 'ticket':
-      return lock.selector.id === subject.ticket;
+      return lock.tenant === subject.tenant && lock.selector.id === subject.ticket;
+    case 'tenant':
+      return lock.selector.id === subject.tenant;
     case 'all_sessions':
       return subject.identity !== undefined && subject.device !== undefined;
     default:

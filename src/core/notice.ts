@@ -8,6 +8,7 @@ export type NoticeAddress =
 export interface Notice {
   /** Of the event and the address: the same event tells the same person once. */
   readonly id: string;
+  readonly tenant: string;
   /** The type of the event, for whoever sorts them. */
   readonly type: string;
   readonly to: NoticeAddress;

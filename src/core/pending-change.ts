@@ -30,6 +30,7 @@ export type ChangeState = (typeof changeStates)[number];
 
 export interface PendingChange {
   readonly id: ChangeId;
+  readonly tenant: string;
   readonly state: ChangeState;
   readonly order: ChangeOrder;
   /** SHA-256 of the order: the same, asked again by the same person, is the same change. */

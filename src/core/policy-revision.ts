@@ -4,6 +4,7 @@ import type { IdentityId, PolicyRevisionId } from './ids.ts';
 
 export interface PolicyRevision {
   readonly id: PolicyRevisionId;
+  readonly tenant: string;
   readonly number: number;
   /** File name -> Cedar text. */
   readonly files: Readonly<Record<string, string>>;

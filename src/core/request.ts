@@ -81,6 +81,7 @@ export type Approval = ApprovalProof & {
 
 export interface AccessRequest {
   readonly id: RequestId;
+  readonly tenant: string;
   readonly state: RequestState;
   readonly requester: IdentityId;
   /** Thumbprint of the key that asked: only that key can use it. */

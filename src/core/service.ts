@@ -10,6 +10,7 @@ export type ServiceClass = (typeof serviceClasses)[number];
 
 export interface Service {
   readonly id: ServiceId;
+  readonly tenant: string;
   readonly device: DeviceId;
   readonly name: string;
   /** As the device resolves it. */

@@ -15,6 +15,7 @@ import type { SessionLife } from './session.ts';
 
 export interface Session extends SessionLife {
   readonly id: SessionId;
+  readonly tenant: string;
   readonly identity: IdentityId;
   readonly device: DeviceId;
   readonly service?: ServiceId;

@@ -5,6 +5,7 @@
 export interface Ticket {
   /** As its system writes it: "CHG-4711". */
   readonly id: string;
+  readonly tenant: string;
   /** Of the broker's ticket sources the one that told of it. */
   readonly source: string;
   readonly isOpen: boolean;

@@ -1,5 +1,6 @@
 // The small pure values of core: ids, names, durations, printable text, canonical JSON, locks, codes.
 
+import { defaultTenant } from './tenant.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -94,19 +95,24 @@ test('a lock matches what it names, the agents of the person it names, and nothi
   const pump = 'dev_a' as DeviceId;
   const lock = (selector: Lock['selector'], expiresAt?: number): Lock => ({
     id: newId('lck', new Uint8Array(16)),
+    tenant: defaultTenant,
     selector,
     reason: 'stolen',
     createdBy: 'system',
     createdAt: 0,
     ...(expiresAt === undefined ? {} : { expiresAt }),
   });
-  assert.ok(lockMatches(lock({ kind: 'identity', id: ana }), { identity: ana }, 1));
+  assert.ok(lockMatches(lock({ kind: 'identity', id: ana }), { tenant: defaultTenant, identity: ana }, 1));
   assert.ok(
-    lockMatches(lock({ kind: 'identity', id: ana }), { identity: 'idn_bot' as IdentityId, owner: ana }, 1),
+    lockMatches(
+      lock({ kind: 'identity', id: ana }),
+      { tenant: defaultTenant, identity: 'idn_bot' as IdentityId, owner: ana },
+      1,
+    ),
   );
-  assert.ok(!lockMatches(lock({ kind: 'identity', id: ana }), { device: pump }, 1));
-  assert.ok(lockMatches(lock({ kind: 'device', id: pump }, 2), { device: pump }, 1));
-  assert.ok(!lockMatches(lock({ kind: 'device', id: pump }, 2), { device: pump }, 2));
+  assert.ok(!lockMatches(lock({ kind: 'identity', id: ana }), { tenant: defaultTenant, device: pump }, 1));
+  assert.ok(lockMatches(lock({ kind: 'device', id: pump }, 2), { tenant: defaultTenant, device: pump }, 1));
+  assert.ok(!lockMatches(lock({ kind: 'device', id: pump }, 2), { tenant: defaultTenant, device: pump }, 2));
 });
 
 test('an error crosses the wire as a problem and comes back whole; a stranger becomes wordless', () => {

@@ -11,6 +11,7 @@ export type WindowScope =
 
 export interface Window {
   readonly id: WindowId;
+  readonly tenant: string;
   readonly name: string;
   readonly scope: WindowScope;
   /** iCalendar: DTSTART, and perhaps RRULE and EXDATE. */
@@ -21,7 +22,11 @@ export interface Window {
   readonly createdAt: number;
 }
 
-export function appliesTo({ scope }: Window, device: Pick<Device, 'id' | 'labels'>): boolean {
+export function appliesTo(
+  { tenant, scope }: Window,
+  device: Pick<Device, 'id' | 'tenant' | 'labels'>,
+): boolean {
+  if (tenant !== device.tenant) return false;
   switch (scope.kind) {
     case 'device':
       return scope.id === device.id;

@@ -86,6 +86,7 @@ function envelopeText({ fields, seq, id, time }: LeafParts, bodyHash: string): s
     seq,
     id,
     time,
+    tenant: fields.tenant,
     type: fields.type,
     actor: { kind: fields.actor.kind, id: fields.actor.id },
     outcome: fields.outcome,

@@ -18,7 +18,7 @@ import { GateBook } from '../../src/authority/gates/gate-book.ts';
 import { loadOrCreateAuthorityKeys } from '../../src/authority/pki/authority-keys.ts';
 import { renewServerIdentity, type ServerIdentity } from '../../src/authority/pki/server-identity.ts';
 import { issueLeaf } from '../../src/authority/pki/leaf.ts';
-import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
+import { PolicyBook } from '../../src/authority/policy/policy-book.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
@@ -52,10 +52,13 @@ before(async () => {
   const base = { clock, random: systemRandom };
   const pki = await loadOrCreateAuthorityKeys({ ...base, dir: join(dir, 'keys'), trustDomain, env: 'prod' });
   ctx = {
+    get whole() {
+      return ctx;
+    },
     ...base,
     log: silentLog,
     store: await openMemoryStore({ ...base, log: silentLog }),
-    policy: new PolicyPoint(),
+    policy: new PolicyBook(),
     pki,
     locks: new LockBook(clock),
     windows: new WindowBook(clock),

@@ -95,18 +95,28 @@ export function identity(name: string, more: Partial<Identity> = {}): Identity {
 export function lock(reason = 'lost laptop'): Lock {
   const id = newId('lck', chance.bytes(16));
   const selector = { kind: 'identity', id: newId('idn', chance.bytes(16)) } as const;
-  return { id, selector, reason, createdBy: 'system', createdAt: 0 };
+  return { id, tenant: 'default', selector, reason, createdBy: 'system', createdAt: 0 };
 }
 
 export function enrollment(tokenHash: string): Enrollment {
   const id = newId('enr', chance.bytes(16));
   const createdBy = newId('idn', chance.bytes(16));
-  return { id, kind: 'device', tokenHash, name: 'pump-7', createdBy, createdAt: 0, expiresAt: 1 };
+  return {
+    id,
+    tenant: 'default',
+    kind: 'device',
+    tokenHash,
+    name: 'pump-7',
+    createdBy,
+    createdAt: 0,
+    expiresAt: 1,
+  };
 }
 
 export function session(more: Partial<Session> = {}): Session {
   return {
     id: newId('ses', chance.bytes(16)),
+    tenant: 'default',
     identity: newId('idn', chance.bytes(16)),
     device: newId('dev', chance.bytes(16)),
     kind: 'shell',

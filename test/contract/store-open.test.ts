@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { Kysely, sql } from 'kysely';
+import { newId } from '../../src/core/ids.ts';
 import type { SallyportError } from '../../src/core/errors.ts';
 import { executedSteps, migrate, migrations } from '../../src/authority/store/migrations.ts';
 import type { Tables } from '../../src/authority/store/schema.ts';
@@ -97,8 +99,58 @@ test('a database from a newer version is refused, with the version and what to d
   database.close();
   const refused = await refusalOf(folder.path);
   assert.match(refused.message, /written by a newer version: its schema is at "0999_from_the_future"/);
-  assert.match(refused.message, /this version knows "0016_totp"/);
+  assert.match(refused.message, /this version knows "0017_tenants"/);
   assert.match(refused.next ?? '', /run that newer version, or restore a backup/);
+});
+
+const owned = `enrollment policy lock service session request window ticket approverset breakglass delegation
+  change notice`.split(/\s+/);
+const beforeTenants = [
+  'drop table tenant',
+  ...owned.map((table) => `update ${table} set value = json_remove(value, '$.tenant')`),
+  ...[...owned, 'identity', 'device'].map((table) => `alter table ${table} drop column tenant`),
+  'drop index policy_name; alter table policy drop column name',
+  'drop index policy_number; create unique index policy_number on policy (number)',
+  'drop index leaf_tenant; alter table leaf drop column tenant',
+].join(';');
+
+test('a database from before tenants is brought up: all of it is the broker owner’s', async () => {
+  using folder = folderOf();
+  const store = await openIn(folder.path);
+  const [held, ana, lost] = [session(), identity('ana'), lock()];
+  const policy = { id: newId('pol', new Uint8Array(16)), tenant: 'default', number: 7, files: {}, hash: '' };
+  const revision = { ...policy, appliedBy: 'system', appliedAt: 0 } as const;
+  await store.commit({
+    changes: [
+      { put: 'session', value: held },
+      { put: 'identity', value: ana },
+      { put: 'lock', value: lost },
+      { put: 'policy', value: revision },
+    ],
+    events: [event('before')],
+  });
+  await store.close();
+  const database = new DatabaseSync(join(folder.path, 'store.db'));
+  database.exec(`${beforeTenants}; delete from kysely_migration where name > '0016_totp'`);
+  database.close();
+
+  const again = await openIn(folder.path);
+  assert.deepEqual((await again.get('session', held.id))?.value, held);
+  assert.deepEqual((await again.list('lock', { tenant: 'default' })).items[0]?.value, lost);
+  assert.deepEqual((await again.find('policy', { tenant: 'default', number: 7 }))?.value, revision);
+  assert.equal(await again.count('identity', { tenant: 'acme' }), 0);
+  const own = async (number: number, tenant: string) =>
+    await again.commit({
+      changes: [
+        { put: 'policy', value: { ...revision, id: newId('pol', randomBytes(16)), number, tenant }, rev: 0 },
+      ],
+      events: [{ ...event('after'), tenant }],
+    });
+  await own(7, 'acme');
+  await assert.rejects(own(7, 'default'), /is taken/);
+  assert.equal((await again.events({ tenant: 'default' }, { limit: 9 })).length, 1);
+  assert.equal((await again.events({ tenant: 'acme' }, { limit: 9 })).length, 1);
+  await again.close();
 });
 
 test('a database from before providers and vendors is brought up: each is himself, and nobody comes from a firm', async () => {
@@ -117,7 +169,7 @@ test('a database from before providers and vendors is brought up: each is himsel
   const database = new DatabaseSync(join(folder.path, 'store.db'));
   database.exec(`drop index identity_subject; alter table identity drop column subject;
     drop index session_vendor; alter table session drop column vendor;
-    drop table recovery; drop table totp; delete from kysely_migration where name > '0012_notices'`);
+    drop table recovery; drop table totp; ${beforeTenants}; delete from kysely_migration where name > '0012_notices'`);
   database.close();
   const again = await openIn(folder.path);
   for (const { id, name } of [one, other]) {

@@ -250,13 +250,13 @@ test('a lock is placed by name on each kind of subject, runs out, and never on o
 test('a policy with problems changes nothing and is on the log; a good one is in force at once', async () => {
   await addDevice(world, 'pump-7');
   const session = await openExec(ana, 'pump-7');
-  const before = world.ctx.policy.revision?.number;
+  const before = world.ctx.policy.revisionOf('default')?.number;
   const bad = await world.call(world.admin, 'POST /v1/policies', {
     body: { files: { 'a.cedar': '@record("all") permit (principal, action, resource);' } },
   });
   assert.equal(bad.body['code'], 'policy_invalid');
   assert.match(JSON.stringify(bad.body['help']), /a\.cedar:1/);
-  assert.equal(world.ctx.policy.revision?.number, before);
+  assert.equal(world.ctx.policy.revisionOf('default')?.number, before);
   assert.ok(world.ctx.sessions.get(session.id as never) !== undefined);
   await apply('@id("none") forbid (principal, action, resource);', { comment: 'closed' });
   assert.equal(world.ctx.sessions.get(session.id as never), undefined, 'live sessions are decided again');
@@ -307,15 +307,15 @@ test('two policies applied at once: one is in force, the other is a conflict', a
   );
   assert.deepEqual(statuses(replies), [200, 409]);
   const winner = replies.find((reply) => reply.status === 200);
-  assert.equal(world.ctx.policy.revision?.id, winner?.body['id']);
+  assert.equal(world.ctx.policy.revisionOf('default')?.id, winner?.body['id']);
 });
 
 test('when the commit of a policy fails, the old one stays in force', async () => {
-  const before = world.ctx.policy.revision;
+  const before = world.ctx.policy.revisionOf('default');
   world.store.failNext();
   const body = { files: { 'a.cedar': 'forbid (principal, action, resource);' } };
   assert.ok((await world.call(world.admin, 'POST /v1/policies', { body })).status >= 500);
-  assert.equal(world.ctx.policy.revision, before);
+  assert.equal(world.ctx.policy.revisionOf('default'), before);
 });
 
 test('check and test tell problems and rows; others may not test the policy in force', async () => {

@@ -1,6 +1,7 @@
 // An authority in one process, for flows: real keys, real policy, the memory store, and a clock that
 // jumps. The gate is a list of the orders it was sent; the device and the operator are key pairs.
 
+import { defaultTenant } from '../../src/core/tenant.ts';
 import { generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import type { AuthorityContext, Caller } from '../../src/authority/context.ts';
 import { issueCredential } from '../../src/authority/enroll/credentials.ts';
 import { GateBook, type LiveLink } from '../../src/authority/gates/gate-book.ts';
 import { loadOrCreateAuthorityKeys } from '../../src/authority/pki/authority-keys.ts';
-import { PolicyPoint } from '../../src/authority/policy/policy-point.ts';
+import { PolicyBook } from '../../src/authority/policy/policy-book.ts';
 import { authorizeChannel } from '../../src/authority/sessions/authorize-channel.ts';
 import { LiveSessions } from '../../src/authority/sessions/live-sessions.ts';
 import { StepUps } from '../../src/authority/passkeys/step-ups.ts';
@@ -71,11 +72,14 @@ export async function makeWorld(
   const store = await openMemoryStore({ clock, random, log: silentLog });
   const orders: Order[] = [];
   const ctx: AuthorityContext = {
+    get whole() {
+      return ctx;
+    },
     store,
     clock,
     random,
     log: silentLog,
-    policy: new PolicyPoint(),
+    policy: new PolicyBook(),
     pki,
     locks: new LockBook(clock),
     windows: new WindowBook(clock),
@@ -117,10 +121,11 @@ export async function makeWorld(
 
 let revisions = 0;
 
-export function usePolicy(world: World, text: string): void {
+export function usePolicy(world: World, text: string, tenant = defaultTenant): void {
   revisions += 1;
   const revision: PolicyRevision = {
     id: newId('pol', world.ctx.random.bytes(16)),
+    tenant,
     number: revisions,
     files: { 'a.cedar': text },
     hash: `hash-${revisions}`,
@@ -157,6 +162,7 @@ export async function addPerson(
   const caller: Caller = {
     kind: 'human',
     id: identity.id,
+    tenant: identity.tenant,
     spki: spkiThumbprint(publicKey),
     serial: '01',
     notAfter: world.clock.now() + 12 * 3_600_000,
@@ -176,7 +182,12 @@ export interface LinkedDevice {
   readonly link: LiveLink;
 }
 
-export async function addDevice(world: World, name: string, site = 'lyon'): Promise<LinkedDevice> {
+export async function addDevice(
+  world: World,
+  name: string,
+  site = 'lyon',
+  tenant = 'default',
+): Promise<LinkedDevice> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const id = newId('dev', world.ctx.random.bytes(16));
   const device: Device = {
@@ -185,7 +196,7 @@ export async function addDevice(world: World, name: string, site = 'lyon'): Prom
     owner: newId('idn', world.ctx.random.bytes(16)),
     purpose: 'pump',
     labels: { site },
-    tenant: 'default',
+    tenant,
     spki: spkiThumbprint(publicKey),
     publicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('base64url'),
     linkEpoch: 1,
@@ -195,6 +206,7 @@ export async function addDevice(world: World, name: string, site = 'lyon'): Prom
   await world.store.commit({ changes: [{ put: 'device', value: device, rev: 0 }], events: [] });
   const link: LiveLink = {
     id: newId('lnk', world.ctx.random.bytes(16)),
+    tenant: device.tenant,
     device: id,
     deviceName: name,
     gate: gateName,
@@ -209,6 +221,7 @@ export async function addDevice(world: World, name: string, site = 'lyon'): Prom
   const caller: Caller = {
     kind: 'device',
     id,
+    tenant: device.tenant,
     spki: device.spki,
     serial: '02',
     notAfter: world.clock.now() + 3_600_000,

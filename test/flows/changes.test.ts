@@ -50,17 +50,21 @@ async function decide(
 }
 
 test('a policy waits, is read, and takes effect by another administrator', async () => {
-  const before = world.ctx.policy.revision?.number;
+  const before = world.ctx.policy.revisionOf('default')?.number;
   const id = changeIn(await apply(second));
-  assert.equal(world.ctx.policy.revision?.number, before);
+  assert.equal(world.ctx.policy.revisionOf('default')?.number, before);
   assert.equal(changeIn(await apply(second)), id, 'asked again it is the same');
   const shown = await world.call<ChangeView>(first, `GET /v1/changes/${id}`);
   assert.deepEqual(shown.body.policy?.files, { 'a.cedar': policy });
   assert.equal(shown.body.mayApprove, true);
   const applied = await decide(first, id);
   assert.equal(applied.body.state, 'applied', applied.text);
-  assert.equal(world.ctx.policy.revision?.number, (before ?? 0) + 1);
-  assert.equal(world.ctx.policy.revision?.appliedBy, second.id, 'it is his, with two names on the log');
+  assert.equal(world.ctx.policy.revisionOf('default')?.number, (before ?? 0) + 1);
+  assert.equal(
+    world.ctx.policy.revisionOf('default')?.appliedBy,
+    second.id,
+    'it is his, with two names on the log',
+  );
   const types = ['change.asked', 'change.approved', 'policy.applied'];
   assert.equal((await world.store.events({ types }, { limit: 9 })).length, 3);
   assert.equal((await decide(first, id)).status, 409, 'once');
@@ -154,7 +158,7 @@ test('who is alone, or has only whom he invited, is not held up; nor is what is 
   assert.equal(wrong.body['code'], 'policy_invalid', 'said at once');
   const stale = await apply(second, policy, { expect: 99 });
   assert.equal(stale.body['code'], 'conflict');
-  const same = Object.values(world.ctx.policy.revision?.files ?? {})[0];
+  const same = Object.values(world.ctx.policy.revisionOf('default')?.files ?? {})[0];
   assert.ok(same !== undefined);
   Object.assign(world.ctx.broker, { fourEyes: false });
   assert.equal((await apply(second)).status, 200, 'fourEyes: off');

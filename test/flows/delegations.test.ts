@@ -172,6 +172,7 @@ test('I15 a lock on the person, or on anybody between, cuts who acts, at once an
     const second = await lets(copilot, 'helper', { parent: first.id, forMs: minuteMs });
     const session = await exec(helper, second.id);
     const { lock } = await placeLock(world.ctx, {
+      tenant: 'default',
       selector: { kind: 'identity', id: locked.identity.id },
       reason: 'left',
       by: system,

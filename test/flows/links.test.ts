@@ -165,7 +165,13 @@ test('a lock that is placed while its device comes up refuses the link', async (
   const linking = acceptLink({ ...world.ctx, store }, gateName, await linkBody());
   await settle();
   const lock = { kind: 'device', id: pump.device.id } as const;
-  await placeLock(world.ctx, { selector: lock, reason: 'stolen', by: system, createdBy: 'system' });
+  await placeLock(world.ctx, {
+    tenant: 'default',
+    selector: lock,
+    reason: 'stolen',
+    by: system,
+    createdBy: 'system',
+  });
   letGo();
   assert.equal(await codeOf(linking), 'locked');
   assert.equal((await logged(world)).at(-1), 'link.closed(lock)');
@@ -256,7 +262,13 @@ test('a link whose device is locked between registration and orders is closed by
       sessions: [],
     });
     const selector = { kind: 'device', id: pump.device.id } as const;
-    await placeLock(world.ctx, { selector, reason: 'stolen', by: system, createdBy: 'system' });
+    await placeLock(world.ctx, {
+      tenant: 'default',
+      selector,
+      reason: 'stolen',
+      by: system,
+      createdBy: 'system',
+    });
     const orders = await control.orders(1);
     assert.deepEqual(orders[0], { type: 'closeLink', link: pump.link.id, reason: 'lock' });
   } finally {

@@ -211,6 +211,7 @@ test('I6 who was locked after he approved does not count: not to open', async ()
   const request = await file();
   await say(bo, request);
   await placeLock(world.ctx, {
+    tenant: 'default',
     selector: { kind: 'identity', id: bo.identity.id },
     reason: 'left',
     by: system,
@@ -222,6 +223,7 @@ test('I6 who was locked after he approved does not count: not to open', async ()
 const losses: Readonly<Record<string, () => Promise<unknown>>> = {
   locked: async () =>
     await placeLock(world.ctx, {
+      tenant: 'default',
       selector: { kind: 'identity', id: bo.identity.id },
       reason: 'left',
       by: system,

@@ -165,6 +165,7 @@ for (const [what, change] of [
     async () => {
       const service = (await world.store.list('service', {})).items[0]?.value.id as ServiceId;
       await placeLock(world.ctx, {
+        tenant: 'default',
         selector: { kind: 'service', id: service },
         reason: 'leak',
         by: { kind: 'system', id: 'test' },

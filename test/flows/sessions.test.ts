@@ -245,7 +245,13 @@ test('a lock on the device, the identity or the session cuts at once, before it 
   ] as const) {
     const { id } = await openLive();
     world.orders.length = 0;
-    const placing = placeLock(world.ctx, { selector, reason: 'stolen', by: system, createdBy: 'system' });
+    const placing = placeLock(world.ctx, {
+      tenant: 'default',
+      selector,
+      reason: 'stolen',
+      by: system,
+      createdBy: 'system',
+    });
     assert.deepEqual(world.orders[0], { type: 'cut', sessions: [id], reason: 'lock' });
     const placed = await placing;
     assert.deepEqual(placed.cut, [id]);
@@ -314,6 +320,7 @@ test('with the disk full nothing opens, a lock still cuts, and both are on the l
   world.store.setFull(true);
   await assert.rejects(open(world, ana, 'pump-7'));
   const placed = await placeLock(world.ctx, {
+    tenant: 'default',
     selector: { kind: 'device', id: pump.device.id },
     reason: 'stolen',
     by: system,
@@ -373,7 +380,13 @@ test('a session that the owner of its device ended says so: cut by him, or longe
 test('R-046 a receipt that comes while the cut is still being written confirms the teardown', async () => {
   const { id } = await openLive();
   const selector = { kind: 'device', id: pump.device.id } as const;
-  const placing = placeLock(world.ctx, { selector, reason: 'stolen', by: system, createdBy: 'system' });
+  const placing = placeLock(world.ctx, {
+    tenant: 'default',
+    selector,
+    reason: 'stolen',
+    by: system,
+    createdBy: 'system',
+  });
   await receiveReceipt(world.ctx, pump.caller, receiptFor(id));
   await placing;
   const session = await stored(id);
@@ -387,7 +400,8 @@ test('a receipt for an end that could not be recorded is to be sent again', asyn
     commitCut: () => Promise.reject(new Error('the reserve is full')),
   });
   const end = { session: id, reason: 'idle', by: system } as const;
-  await assert.rejects(endSession({ ...world.ctx, store: failing }, end));
+  const failingCtx = { ...world.ctx, store: failing };
+  await assert.rejects(endSession({ ...failingCtx, whole: failingCtx }, end));
   assert.equal(await codeOf(receiveReceipt(world.ctx, pump.caller, receiptFor(id))), 'unavailable');
 });
 

@@ -35,6 +35,7 @@ let ana: Person;
 
 async function start(whenDown: 'refuse' | 'last' = 'refuse'): Promise<void> {
   const source: TicketSource = {
+    tenant: 'default',
     ticket: '/key',
     status: '/state',
     open: ['open'],
@@ -246,7 +247,14 @@ test('the ticket of an approved request is asked about, and may be locked, when 
   change({});
   const lock = newId('lck', world.ctx.random.bytes(16));
   const selector = { kind: 'ticket', id: 'CHG-1' } as const;
-  world.ctx.locks.add({ id: lock, selector, reason: 'no', createdBy: 'system', createdAt: 0 });
+  world.ctx.locks.add({
+    id: lock,
+    tenant: 'default',
+    selector,
+    reason: 'no',
+    createdBy: 'system',
+    createdAt: 0,
+  });
   assert.equal((await refusal(opened())).code, 'locked');
   world.ctx.locks.remove(lock);
   await opened();

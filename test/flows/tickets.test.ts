@@ -36,6 +36,7 @@ const hourMs = 3_600_000;
 const secret = Buffer.from('a secret of twenty-four letters and more');
 
 const plain: TicketSource = {
+  tenant: 'default',
   webhook: { secret, signature: 'standard' },
   ticket: '/change/number',
   status: '/change/state',
@@ -45,6 +46,7 @@ const plain: TicketSource = {
   until: '/change/end',
 };
 const jira: TicketSource = {
+  tenant: 'default',
   webhook: { secret, signature: 'hub' },
   ticket: '/issue/key',
   status: '/issue/fields/status/name',

@@ -17,6 +17,7 @@ export async function addLock(
   const reason = requireText(body.reason, 'reason');
   const selector = await requireSubject(ctx, caller, body);
   const { lock, cut } = await placeLock(ctx, {
+    tenant: caller.identity.tenant,
     selector,
     reason,
     by: actor(caller),

@@ -93,6 +93,7 @@ function newService(ctx: AuthorityContext, { body, device, owner, known }: Facts
     throw invalid('the day of review lies in the past', 'name the day until which this service is reviewed');
   return {
     id: known?.id ?? newId('svc', ctx.random.bytes(16)),
+    tenant: device.tenant,
     device: device.id,
     name: body.name,
     host,

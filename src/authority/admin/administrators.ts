@@ -9,6 +9,14 @@ import { eachRecord } from './each-record.ts';
 
 const stampId = 'administrators-changed';
 
+/** Whether anybody administers it: also somebody whose time is over, or whom a lock holds. */
+export async function hasAdministrator(ctx: AuthorityContext): Promise<boolean> {
+  for await (const { value } of eachRecord(ctx.store, 'identity')) {
+    if (value.roles.includes('administrator')) return true;
+  }
+  return false;
+}
+
 /** The changes that must go into the commit by which `identity` loses the role or goes. */
 export async function withoutAdministrator(
   ctx: AuthorityContext,

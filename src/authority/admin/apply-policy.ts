@@ -22,7 +22,7 @@ export async function applyPolicy(
   body: z.output<typeof applyBody>,
 ): Promise<RevisionView> {
   const comment = body.comment === undefined ? {} : { comment: requireText(body.comment, 'comment') };
-  const current = ctx.policy.revision;
+  const current = ctx.policy.revisionOf(caller.tenant);
   const inForce = current?.number ?? 0;
   if (body.expect !== undefined && body.expect !== inForce) {
     await refuse(ctx, caller, {
@@ -43,6 +43,7 @@ export async function applyPolicy(
 
   const revision: PolicyRevision = {
     id: newId('pol', ctx.random.bytes(16)),
+    tenant: caller.identity.tenant,
     number: inForce + 1,
     files: body.files,
     hash,

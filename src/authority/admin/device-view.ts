@@ -23,7 +23,7 @@ export async function viewDevice(
     purpose: device.purpose,
     labels: { ...device.labels },
     online: link !== undefined,
-    locked: ctx.locks.find({ device: device.id }) !== undefined,
+    locked: ctx.locks.find({ tenant: device.tenant, device: device.id }) !== undefined,
     ...(device.hold === undefined ? {} : { hold: { why: device.hold.why, since: iso(device.hold.since) } }),
     ...(link === undefined ? { offlineBecause: offlineWords(device) } : {}),
     ...(link === undefined ? {} : { linkedAt: iso(link.linkedAt) }),

@@ -70,7 +70,7 @@ async function asRequested(
   }
   const { approvals, passkeyApprovals } = await countedNow(ctx, request);
   const { ticket } = request;
-  await ctx.lookUps.refresh(ctx, ticket, caller.identity.id);
+  await ctx.lookUps.refresh(ctx, ticket, caller.identity);
   const counts = ticket !== undefined && ctx.tickets.faultOf(ticket, target) === undefined;
   return { approvals, passkeyApprovals, ...(counts ? { ticket } : {}) };
 }

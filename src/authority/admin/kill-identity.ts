@@ -17,6 +17,7 @@ export async function killIdentity(
   const reason = requireText(body.reason, 'reason');
   const identity = await requireIdentity(ctx, body.identity);
   const { lock, cut } = await placeLock(ctx, {
+    tenant: caller.identity.tenant,
     selector: await requireSubject(ctx, caller, { kind: 'identity', subject: identity.id }),
     reason,
     by: actor(caller),

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { eventPage, EventQuery, EventView } from '../../api/audit.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { AuditEvent } from '../../core/event.ts';
+import { everyTenant } from '../../core/tenant.ts';
 import { parseId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
@@ -36,12 +37,13 @@ export async function showEvent(ctx: AuthorityContext, text: string): Promise<Ev
 
 /** Names become ids where they still belong to somebody; ids are taken as they are: the log outlives them. */
 async function readFilter(ctx: AuthorityContext, query: EventQuery): Promise<EventFilter> {
-  const { type, identity, device, session, from, until } = query;
+  const { type, identity, device, session, from, until, allTenants } = query;
   return {
     ...(type === undefined ? {} : { types: typeof type === 'string' ? [type] : type }),
     ...(identity === undefined ? {} : { identity: (await findIdentity(ctx, identity))?.id ?? identity }),
     ...(device === undefined ? {} : { device: (await findDevice(ctx, device))?.id ?? device }),
     ...(session === undefined ? {} : { session }),
+    ...(allTenants === 'true' ? { tenant: everyTenant } : {}),
     ...(from === undefined ? {} : { from: requireLogTime(from) }),
     ...(until === undefined ? {} : { until: requireLogTime(until) }),
   };

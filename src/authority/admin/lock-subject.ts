@@ -6,8 +6,10 @@ import { SallyportError } from '../../core/errors.ts';
 import { roles, type Role } from '../../core/identity.ts';
 import { parseId } from '../../core/ids.ts';
 import type { LockSelector } from '../../core/lock.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
+import { ownersOnly } from '../tenants/tenant-store.ts';
 import { requireText } from '../enroll/names.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { requireDevice, requireIdentity } from './find.ts';
@@ -43,9 +45,18 @@ export async function requireSubject(
     case 'ticket':
       requireTicketId(wanted.subject);
       return { kind: 'ticket', id: wanted.subject };
+    case 'tenant':
+      return { kind: 'tenant', id: await requireOther(ctx, caller, wanted.subject) };
     default:
       return wanted.kind satisfies never;
   }
+}
+
+async function requireOther(ctx: AuthorityContext, caller: Operator, typed: string): Promise<string> {
+  if (caller.identity.tenant !== defaultTenant) throw ownersOnly();
+  if (typed === defaultTenant) throw yourself(typed);
+  if ((await ctx.store.get('tenant', typed)) !== undefined) return typed;
+  throw missing('tenant', typed);
 }
 
 function requireRole(caller: Operator, typed: string): Role {

@@ -30,6 +30,7 @@ async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promi
     case 'role':
     case 'vendor':
     case 'ticket':
+    case 'tenant':
       return selector.id;
     case 'all_sessions':
       return 'every session';

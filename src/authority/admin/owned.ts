@@ -124,6 +124,7 @@ async function lockAll(ctx: AuthorityContext, caller: Operator, { identity, owne
     const selector = await selectorOf(ctx, one);
     if (selector === undefined) continue;
     await placeLock(ctx, {
+      tenant: caller.identity.tenant,
       selector,
       reason: `its owner "${identity.name}" was removed`,
       by: actor(caller),

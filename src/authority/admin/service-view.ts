@@ -26,7 +26,7 @@ export async function viewService(ctx: AuthorityContext, service: Service): Prom
     purpose: service.purpose,
     reviewBy: iso(service.reviewBy),
     reviewed: isReviewed(service, ctx.clock.now()),
-    locked: ctx.locks.find({ service: service.id }) !== undefined,
+    locked: ctx.locks.find({ tenant: service.tenant, service: service.id }) !== undefined,
     createdAt: iso(service.createdAt),
   };
 }

@@ -7,13 +7,15 @@ import { parseId } from '../../core/ids.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
+import type { Operator } from './operator.ts';
 import { viewRevision } from './revision-view.ts';
 
 export async function showPolicy(
   ctx: AuthorityContext,
+  caller: Operator,
   text: string,
 ): Promise<z.output<typeof revisionFull>> {
-  const revision = await find(ctx, text);
+  const revision = await find(ctx, caller, text);
   if (revision === undefined) {
     throw new SallyportError('not_found', `there is no policy revision "${printable(text, 80)}"`, {
       next: 'name an id, a number or "current"; "sallyport policy history" lists them',
@@ -22,8 +24,12 @@ export async function showPolicy(
   return { ...(await viewRevision(ctx, revision)), files: { ...revision.files } };
 }
 
-async function find(ctx: AuthorityContext, text: string): Promise<PolicyRevision | undefined> {
-  if (text === 'current') return ctx.policy.revision;
+async function find(
+  ctx: AuthorityContext,
+  caller: Operator,
+  text: string,
+): Promise<PolicyRevision | undefined> {
+  if (text === 'current') return ctx.policy.revisionOf(caller.tenant);
   const id = parseId('pol', text);
   if (id !== undefined) return (await ctx.store.get('policy', id))?.value;
   if (!/^[1-9][0-9]{0,8}$/.test(text)) return undefined;

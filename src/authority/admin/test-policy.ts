@@ -20,7 +20,7 @@ export function testPolicy(
     });
   }
   const result = testPolicies({
-    files: body.files ?? ctx.policy.revision?.files ?? {},
+    files: body.files ?? ctx.policy.revisionOf(caller.tenant)?.files ?? {},
     casesFile: 'cases',
     casesText: body.cases,
     now: ctx.clock.now(),

@@ -1,6 +1,7 @@
 // Use-case: who this certificate is, and what is open for it.
 
 import type { Whoami } from '../../api/enrollments.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { breakGlassAlarms } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Operator } from './operator.ts';
@@ -23,6 +24,7 @@ export async function whoami(
     kind: identity.kind,
     name: identity.name,
     roles: [...identity.roles],
+    ...(identity.tenant === defaultTenant ? {} : { tenant: identity.tenant }),
     broker: ctx.broker.name,
     certificate: { serial, notAfter: iso(notAfter) },
     sessions,

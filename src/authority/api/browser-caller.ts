@@ -41,6 +41,7 @@ export async function browserCaller(
   return {
     kind: 'human',
     id: identity.id,
+    tenant: identity.tenant,
     identity,
     spki: `sign-in ${signIn.id}`,
     serial: '',

@@ -9,10 +9,12 @@ import type { EventActor, EventType } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
 import type { Credential, Identity } from '../../core/identity.ts';
 import { asSubject, type LockSubject } from '../../core/lock.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { printable } from '../../core/printable.ts';
 import { peerOf, type Peer } from '../../wire/tls-peer.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 import { credentialIdOf } from '../enroll/credentials.ts';
+import { ownersOnly } from '../tenants/tenant-store.ts';
 import { nobody } from './attempts.ts';
 import type { Connection } from './connection.ts';
 import type { Refusals } from './refusals.ts';
@@ -84,21 +86,31 @@ async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer): Promise<Ca
   if (peer.kind === 'device') {
     const device = deviceId === undefined ? undefined : (await ctx.store.get('device', deviceId))?.value;
     if (device === undefined || device.spki !== peer.spki) return unauthenticated('unknown_device');
-    return lockedOut(ctx, door, { device: device.id }) ?? { ...common, id: device.id };
+    return (
+      lockedOut(ctx, door, { tenant: device.tenant, device: device.id }) ?? {
+        ...common,
+        id: device.id,
+        tenant: device.tenant,
+      }
+    );
   }
   const identityId = parseId('idn', peer.id);
   const identity =
     identityId === undefined ? undefined : (await ctx.store.get('identity', identityId))?.value;
   if (identity === undefined || identity.kind !== peer.kind) return unauthenticated('unknown_identity');
   const refusal = refusalOf(ctx, door, identity) ?? (route.browser === 'only' ? forBrowsers : undefined);
-  return refusal ?? { ...common, id: identity.id, identity };
+  return refusal ?? { ...common, id: identity.id, tenant: identity.tenant, identity };
 }
 
 /** What keeps an identity out of this route, however it showed who it is. */
 export function refusalOf(ctx: AuthorityContext, door: Door, identity: Identity): Refusal | undefined {
   if (identity.expiresAt !== undefined && identity.expiresAt <= ctx.clock.now())
     return unauthenticated('identity_expired');
-  return lockedOut(ctx, door, asSubject(identity)) ?? withoutRole(door.route, identity);
+  return (
+    lockedOut(ctx, door, asSubject(identity)) ??
+    withoutRole(door.route, identity) ??
+    notOwners(door.route, identity)
+  );
 }
 
 function belongsTo(credential: Credential, peer: Peer): boolean {
@@ -133,6 +145,19 @@ function withoutRole(route: Route, identity: Identity): Refusal | undefined {
     message: `this needs the role "${route.role}"`,
     next: 'ask an administrator',
     why: `role ${route.role}`,
+  };
+}
+
+/** What is the broker's is for whoever owns it, not for the administrators of others. */
+function notOwners({ isOwners }: Route, { tenant }: Identity): Refusal | undefined {
+  if (isOwners !== true || tenant === defaultTenant) return undefined;
+  const { message, next } = ownersOnly();
+  return {
+    type: 'api.refused',
+    code: 'forbidden',
+    message,
+    ...(next === undefined ? {} : { next }),
+    why: 'tenant',
   };
 }
 

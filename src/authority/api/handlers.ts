@@ -62,6 +62,7 @@ import { receiveReceipt } from '../sessions/receive-receipt.ts';
 import { listNotices } from '../notices/list-notices.ts';
 import { listTickets } from '../tickets/list-tickets.ts';
 import type { TicketDoor } from '../tickets/receive-webhook.ts';
+import { addTenant, listTenants } from '../tenants/administer.ts';
 import { workDone } from '../vendors/done.ts';
 import { addWindow, listWindows, removeWindow } from '../windows/administer.ts';
 import { OwnApps } from '../totp/own-app.ts';
@@ -81,6 +82,7 @@ export interface Doors {
   readonly tickets: TicketDoor;
 }
 
+/** `ctx` is the one of the tenant whose requests these are; strangers have none, and their doors look at all. */
 export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
   const idleProbes = new IdleProbes(ctx.clock);
   const deviceWaits = new DeviceWaits();
@@ -233,6 +235,9 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     confirmTotp: async ({ caller, body }) => await apps.confirm(caller, body.code),
     removeTotp: async ({ caller, body }) => await apps.remove(caller, body),
 
+    addTenant: async ({ caller, body }) => await addTenant(ctx, caller, body),
+    listTenants: async ({ query }) => await listTenants(ctx, query),
+
     workDone: async ({ caller, body }) => await workDone(ctx, caller, body.name),
 
     listLocks: async ({ query }) => await listLocks(ctx, query),
@@ -243,7 +248,7 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
     testPolicy: async ({ caller, body }) => testPolicy(ctx, caller, body),
     applyPolicy: async ({ caller, body }) => await changePolicy(ctx, caller, body),
     listPolicies: async ({ query }) => await listPolicies(ctx, query),
-    showPolicy: async ({ params }) => await showPolicy(ctx, params.id),
+    showPolicy: async ({ caller, params }) => await showPolicy(ctx, caller, params.id),
     explainPolicy: async ({ caller, query }) => await explainPolicy(ctx, caller, query),
     whoCan: async ({ query }) => await whoCan(ctx, query),
     could: async ({ query }) => await couldDo(ctx, query),

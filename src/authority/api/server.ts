@@ -9,6 +9,7 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fast
 import { problem } from '../../api/problem.ts';
 import type { Route } from '../../api/route.ts';
 import { routes, type RouteName } from '../../api/routes.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { SallyportError, toProblem } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
@@ -22,11 +23,13 @@ import { PasskeyDoor } from '../passkeys/passkey-door.ts';
 import { cookieName, cookieText, SignIns } from '../passkeys/sign-ins.ts';
 import { noProviders, type ProvidersConfig } from '../providers/config.ts';
 import { ProviderDoor } from '../providers/provider-door.ts';
+import { inTenant } from '../tenants/in-tenant.ts';
 import { startSweep } from '../sweep.ts';
 import { TicketDoor } from '../tickets/receive-webhook.ts';
 import type { Raw } from '../tickets/webhook-signature.ts';
 import { nobody } from './attempts.ts';
 import { browserCaller } from './browser-caller.ts';
+import type { Handlers } from './calls.ts';
 import { callerOf } from './caller.ts';
 import { Connections, type Connection } from './connection.ts';
 import { knownFault } from './faults.ts';
@@ -80,6 +83,7 @@ const forgetAnswersEveryMs = 60 * 60_000;
 const secretAnswers: ReadonlySet<string> = new Set<RouteName>([
   'inviteDevice',
   'invitePerson',
+  'addTenant',
   'replaceDevice',
   'makeRecoveryCodes',
   'beginTotp',
@@ -98,7 +102,7 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   const idempotency = new Idempotency(ctx);
   const codes = new SignInCodes(ctx);
   const config = options.providers ?? noProviders;
-  const handlers = handlersFor(ctx, {
+  const doors = {
     redeem: new RedeemDoor(ctx, refusals),
     recover: new RecoverDoor(ctx, refusals),
     workload: new WorkloadDoor(ctx, refusals, options.issuerKeys ?? new IssuerKeys(ctx.clock)),
@@ -106,7 +110,13 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
     codes,
     provider: new ProviderDoor(ctx, refusals, { config, codes }),
     tickets: new TicketDoor(ctx, refusals),
-  });
+  };
+  const handlersOfTenants = new Map<string, Handlers>();
+  const handlersOf = (tenant: string): Handlers => {
+    const known = handlersOfTenants.get(tenant) ?? handlersFor(inTenant(ctx, tenant), doors);
+    handlersOfTenants.set(tenant, known);
+    return known;
+  };
   const signIns = new SignIns(ctx);
   const callers = new WeakMap<FastifyRequest, Caller | undefined>();
   /** Of routes that want them. */
@@ -165,7 +175,6 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
   });
 
   for (const [name, route] of Object.entries(routes) as [RouteName, Route][]) {
-    const handler = handlers[name] as unknown as AnyHandler;
     app.route({
       method: route.method,
       url: route.path,
@@ -189,6 +198,7 @@ export async function buildApi(ctx: AuthorityContext, options: ApiOptions = {}):
       },
       handler: async (request, reply) => {
         const caller = callers.get(request);
+        const handler = handlersOf(caller?.tenant ?? defaultTenant)[name] as unknown as AnyHandler;
         const { params, query, body, headers } = request;
         const bytes = bodies.get(request);
         const raw = bytes === undefined ? undefined : { body: bytes, headers };

@@ -2,6 +2,7 @@
 // over the hash of exactly its text; devices take it from there. What is signed here the devices verify themselves
 // (agent/approvals), so nothing that is decided here can be forced on them.
 
+import { nameIn } from '../../core/tenant.ts';
 import type { z } from 'zod';
 import type {
   approverSetBody,
@@ -60,7 +61,8 @@ export async function makeApproverSet(
     expiresAt: now + body.forMs,
   };
   const record: ApproverSetRecord = {
-    id: String(version),
+    id: nameIn(caller.identity.tenant, String(version)),
+    tenant: caller.identity.tenant,
     set,
     ...(follows === undefined ? {} : { follows: follows.set.version }),
     signatures: [],

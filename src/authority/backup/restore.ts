@@ -5,6 +5,7 @@
 //
 // All of it is one commit, on a store that nobody uses yet.
 
+import { defaultTenant } from '../../core/tenant.ts';
 import { holdReasons, type Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
@@ -21,6 +22,8 @@ import type { Change, RecordKind, Store } from '../store/store.ts';
 
 /** An event of an exported log, as far as it is looked at. */
 export interface ExportedEvent {
+  /** Absent: of the broker itself, and of its owner. */
+  readonly tenant?: string | undefined;
   readonly seq: number;
   readonly type: string;
   readonly code?: string | undefined;
@@ -148,6 +151,7 @@ async function revokeSignIns(store: Store, now: number): Promise<readonly Change
 function sealingLock(random: Random, now: number): Lock {
   return {
     id: newId('lck', random.bytes(16)),
+    tenant: defaultTenant,
     selector: { kind: 'all_sessions', id: '*' },
     reason: 'restored from a backup: locks since then are not known here',
     createdBy: 'system',
@@ -234,7 +238,14 @@ async function replayOne(replayed: Replayed, event: ExportedEvent, now: number):
       if (id === undefined || selector === undefined) return;
       return replayed.put({
         put: 'lock',
-        value: { id, selector, reason, createdBy: 'system', createdAt: now },
+        value: {
+          id,
+          tenant: event.tenant ?? defaultTenant,
+          selector,
+          reason,
+          createdBy: 'system',
+          createdAt: now,
+        },
       });
     }
     case 'lock.removed':
@@ -292,6 +303,7 @@ function selectorOf({ body, identity, device, session, service }: ExportedEvent)
       return isRole(subject) ? { kind: 'role', id: subject } : undefined;
     case 'vendor':
     case 'ticket':
+    case 'tenant':
       return typeof subject === 'string' ? { kind: body['kind'], id: subject } : undefined;
     case 'all_sessions':
       return { kind: 'all_sessions', id: '*' };

@@ -42,6 +42,7 @@ export async function openBreakGlass(
   const grant = grantOf(ctx, caller, { request, destination, id });
   const use: BreakGlass = {
     id,
+    tenant: caller.identity.tenant,
     identity: caller.identity.id,
     target: request.target,
     reason: request.reason,
@@ -147,6 +148,7 @@ function grantOf(
   const now = ctx.clock.now();
   return {
     id: newId('req', ctx.random.bytes(16)),
+    tenant: caller.identity.tenant,
     state: 'approved',
     requester: caller.identity.id,
     cnf: caller.spki,

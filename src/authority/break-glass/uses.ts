@@ -81,6 +81,7 @@ export async function lockUnreviewed(ctx: AuthorityContext): Promise<void> {
     if (use.reviewBy > now) continue;
     // First the lock, then the note of it: the other way round a crash between them would forget it.
     const { lock } = await placeLock(ctx, {
+      tenant: use.tenant,
       selector: { kind: 'identity', id: use.identity },
       reason: `break-glass on ${use.target} was not reviewed within a day`,
       by: { kind: 'system', id: 'authority' },

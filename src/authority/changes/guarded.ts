@@ -30,7 +30,7 @@ export async function changePolicy(
   body: z.output<typeof applyBody>,
 ): Promise<RevisionView> {
   const apply = async (): Promise<RevisionView> => await applyPolicy(ctx, caller, body);
-  const current = ctx.policy.revision;
+  const current = ctx.policy.revisionOf(caller.tenant);
   const inForce = current?.number ?? 0;
   const isSame = current?.hash === jsonHash(body.files);
   const isVoid = (body.expect ?? inForce) !== inForce;
@@ -59,7 +59,7 @@ export async function liftLock(
   lock: string,
 ): Promise<{ readonly done: true }> {
   const apply = async (): Promise<{ readonly done: true }> => await removeLock(ctx, caller, lock);
-  if (!ctx.locks.all().some(({ id }) => id === lock)) return await apply();
+  if ((await ctx.store.get('lock', lock)) === undefined) return await apply();
   return await throughSecond(ctx, caller, { kind: 'unlock', lock }, apply);
 }
 

@@ -68,6 +68,7 @@ async function file(ctx: AuthorityContext, caller: Operator, order: ChangeOrder)
   }
   const change: PendingChange = {
     id: newId('chg', ctx.random.bytes(16)),
+    tenant: caller.identity.tenant,
     state: 'pending',
     order,
     hash,

@@ -52,6 +52,7 @@ export async function delegate(
   const delegation: Delegation = {
     ...scope,
     id: newId('dlg', ctx.random.bytes(16)),
+    tenant: actor.tenant,
     actor: actor.id,
     chain: from.chain,
     ...(from.parent === undefined ? {} : { parent: from.parent.id }),

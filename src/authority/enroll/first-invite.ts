@@ -1,9 +1,10 @@
 // Use-cases: the invites that come from the broker itself and not from an administrator: for the very
 // first one, and the way back in for whoever holds the data directory.
 
+import { defaultTenant } from '../../core/tenant.ts';
 import { isName } from '../../core/device.ts';
 import { limits } from '../../core/limits.ts';
-import { eachRecord } from '../admin/each-record.ts';
+import { hasAdministrator } from '../admin/administrators.ts';
 import { findIdentity, requireIdentity } from '../admin/find.ts';
 import type { AuthorityContext } from '../context.ts';
 import { anotherKey, makeInvite, type WantedInvite } from './make-invite.ts';
@@ -16,9 +17,7 @@ export async function createFirstInvite(
   ctx: AuthorityContext,
   options: { readonly name?: string } = {},
 ): Promise<string | undefined> {
-  for await (const { value } of eachRecord(ctx.store, 'identity')) {
-    if (value.roles.includes('administrator')) return undefined;
-  }
+  if (await hasAdministrator(ctx)) return undefined;
   return await inviteLocally(ctx, { name: options.name ?? 'admin', extra: { roles: ['administrator'] } });
 }
 
@@ -51,6 +50,7 @@ async function inviteLocally(
   if (!isName(wanted.name)) throw new RangeError(`"${wanted.name}" is not a name`);
   const { token } = await makeInvite(ctx, {
     ...wanted,
+    tenant: defaultTenant,
     kind: 'human',
     by: { kind: 'system', id: 'authority' },
     createdBy: 'system',

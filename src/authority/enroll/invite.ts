@@ -42,6 +42,7 @@ export async function inviteDevice(
     });
   }
   return await makeInvite(ctx, {
+    tenant: caller.identity.tenant,
     kind: 'device',
     name,
     by: actor(caller),
@@ -85,6 +86,7 @@ export async function invitePerson(
   requireHouse(body.roles ?? []);
   const known = await findIdentity(ctx, name);
   return await makeInvite(ctx, {
+    tenant: caller.identity.tenant,
     kind: 'human',
     name,
     by: actor(caller),

@@ -18,6 +18,7 @@ import { newToken, tokenHash } from './token.ts';
 const removedAtOnce = 200;
 
 export interface WantedInvite {
+  readonly tenant: string;
   readonly kind: Enrollment['kind'];
   readonly name: string;
   readonly by: EventActor;
@@ -36,6 +37,7 @@ export async function makeInvite(ctx: AuthorityContext, wanted: WantedInvite): P
   if (hash === undefined) throw new Error('a new token does not read back');
   const enrollment: Enrollment = {
     id: newId('enr', ctx.random.bytes(16)),
+    tenant: wanted.tenant,
     kind: wanted.kind,
     tokenHash: hash,
     name: wanted.name,

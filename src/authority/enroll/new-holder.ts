@@ -6,7 +6,8 @@ import type { Device, RenewalState } from '../../core/device.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { acceptedBy, nameAt } from '../../core/fleet.ts';
 import { newId } from '../../core/ids.ts';
-import { defaultTenant, type Enrollment, type Identity } from '../../core/identity.ts';
+import { nameIn } from '../../core/tenant.ts';
+import type { Enrollment, Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { spkiOf } from '../../platform/keys.ts';
 import { sha256 } from '../../wire/signed.ts';
@@ -62,7 +63,7 @@ async function newDevice(ctx: AuthorityContext, newcomer: Newcomer): Promise<Hol
     owner: owner.value.id,
     purpose: enrollment.purpose ?? '',
     labels: enrollment.labels ?? {},
-    tenant: owner.value.tenant,
+    tenant: enrollment.tenant,
     spki: key.spki,
     publicKey: spkiOf(key.publicKey).toString('base64url'),
     linkEpoch: 0,
@@ -110,7 +111,7 @@ async function nameFor(
   for (let tried = 0; tried < limits.fleetNamesTriedMax; tried += 1) {
     const number = fleet.nextNumber + tried;
     const name = nameAt(enrollment.name, number);
-    if ((await ctx.store.find('device', { name })) !== undefined) continue;
+    if ((await ctx.store.find('device', { name: nameIn(enrollment.tenant, name) })) !== undefined) continue;
     return {
       name,
       used: { ...enrollment, fleet: { ...fleet, used: fleet.used + 1, nextNumber: number + 1 } },
@@ -127,7 +128,7 @@ async function newKeyOf(
 ): Promise<Holding> {
   const stored = await ctx.store.get('device', device);
   if (stored === undefined) throw new TokenFault(`the device of ${enrollment.id} is gone`);
-  if (ctx.locks.find({ device }) !== undefined) {
+  if (ctx.locks.find({ tenant: enrollment.tenant, device }) !== undefined) {
     throw new TokenFault(`the device of ${enrollment.id} is locked`, 'locked');
   }
   const first = firstRenewal(ctx);
@@ -206,7 +207,7 @@ export function personOf(
     kind: 'human',
     name: enrollment.name,
     roles,
-    tenant: defaultTenant,
+    tenant: enrollment.tenant,
     ...(enrollment.createdBy === 'system' ? {} : { invitedBy: enrollment.createdBy }),
     ...(vendor === undefined
       ? {}

@@ -51,7 +51,7 @@ export class RecoverDoor {
         },
       );
     }
-    const lock = ctx.locks.find({ device: device.id });
+    const lock = ctx.locks.find({ tenant: device.tenant, device: device.id });
     if (lock !== undefined) {
       await this.#note('locked', `"${device.name}" is locked`, sourceIp);
       throw new SallyportError('locked', `"${device.name}" is locked: ${printable(lock.reason)}`, {

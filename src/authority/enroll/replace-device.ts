@@ -36,6 +36,7 @@ export async function replaceDevice(
     });
   }
   return await makeInvite(ctx, {
+    tenant: device.tenant,
     kind: 'device',
     name: device.name,
     by: actor(caller),

@@ -70,13 +70,14 @@ async function takeOverLinks(ctx: AuthorityContext, body: RegisterBody): Promise
     if (
       link === undefined ||
       device === undefined ||
-      ctx.locks.find({ device: device.value.id }) !== undefined
+      ctx.locks.find({ tenant: device.value.tenant, device: device.value.id }) !== undefined
     ) {
       close.push(claim.link);
       continue;
     }
     ctx.gates.addLink({
       id: link,
+      tenant: device.value.tenant,
       device: device.value.id,
       deviceName: device.value.name,
       gate: body.gate,

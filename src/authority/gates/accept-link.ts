@@ -42,6 +42,7 @@ export async function acceptLink(ctx: AuthorityContext, gate: string, body: Link
 
   const link: LiveLink = {
     id,
+    tenant: device.tenant,
     device: device.id,
     deviceName: device.name,
     gate,
@@ -110,7 +111,7 @@ async function gather(ctx: AuthorityContext, gate: string, body: LinkBody): Prom
       message: `another key than the one of "${stored.value.name}"`,
     });
   }
-  const lock = ctx.locks.find({ device: id });
+  const lock = ctx.locks.find({ tenant: stored.value.tenant, device: id });
   if (lock !== undefined)
     throw await refuse(ctx, {
       ...refusal,
@@ -146,7 +147,7 @@ async function takeOver(ctx: AuthorityContext, link: LiveLink): Promise<void> {
     await endLink(ctx, older, 'superseded');
   }
   // Placed while the log was written: it found no link to close.
-  const lock = ctx.locks.find({ device: link.device });
+  const lock = ctx.locks.find(link);
   if (lock !== undefined) {
     await endLink(ctx, link, 'lock');
     throw new SallyportError('locked', `"${link.deviceName}" is locked: ${printable(lock.reason)}`, {

@@ -16,7 +16,7 @@ export function catchUp(ctx: AuthorityContext, gate: string): void {
     if (!links.has(link)) ctx.gates.send(gate, { type: 'closeLink', link, reason: 'removed' });
   }
   for (const link of ctx.gates.linksOfGate(gate)) {
-    const isLocked = ctx.locks.find({ device: link.device }) !== undefined;
+    const isLocked = ctx.locks.find(link) !== undefined;
     if (isLocked) ctx.gates.send(gate, { type: 'closeLink', link: link.id, reason: 'lock' });
     else if (link.sessions.size > 0) sendLease(ctx, link);
   }

@@ -9,6 +9,7 @@ import type { DeviceId, LinkId, SessionId } from '../../core/ids.ts';
 
 export interface LiveLink {
   readonly id: LinkId;
+  readonly tenant: string;
   readonly device: DeviceId;
   readonly deviceName: string;
   readonly gate: string;
@@ -119,6 +120,11 @@ export class GateBook {
   }
 
   /** Tells the gate to end a device's link. What the gate then reports ends it here. */
+  closeLinksOfTenant(tenant: string, reason: LinkEnd): void {
+    for (const link of this.links())
+      if (link.tenant === tenant) this.send(link.gate, { type: 'closeLink', link: link.id, reason });
+  }
+
   closeLinkOf(device: DeviceId, reason: LinkEnd): void {
     const link = this.#byDevice.get(device);
     if (link !== undefined) this.send(link.gate, { type: 'closeLink', link: link.id, reason });

@@ -2,6 +2,7 @@
 // the notices in the store is one commit that moves the cursor too, so that a crash forgets nobody; who was told just
 // before one may be told again, under the same id. Delivery is tried again, at growing distances, for a day; nothing waits for it.
 
+import { defaultTenant, nameIn, tenantOfName } from '../../core/tenant.ts';
 import type { AuditEvent } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import type { Notice, NoticeAddress } from '../../core/notice.ts';
@@ -12,6 +13,7 @@ import { eachRecord } from '../admin/each-record.ts';
 import type { AuthorityContext } from '../context.ts';
 import { settingIds } from '../settings.ts';
 import type { Change } from '../store/store.ts';
+import { inTenant } from '../tenants/in-tenant.ts';
 import { compose, toldTypes, type Told } from './compose.ts';
 import type { NoticeConfig } from './config.ts';
 import { deliver } from './deliver.ts';
@@ -105,12 +107,14 @@ export class Notifier {
   }
 
   async #noticesOf(event: AuditEvent): Promise<readonly Notice[]> {
-    const told = await compose(this.#ctx, event);
+    const tenant = event.tenant ?? defaultTenant;
+    const told = await compose(inTenant(this.#ctx, tenant), event);
     if (told === undefined) return [];
     const { subject, text, link } = told;
     const now = this.#ctx.clock.now();
-    return this.#addressesOf(told).map((to) => ({
+    return this.#addressesOf(told, tenant).map((to) => ({
       id: sha256(`${event.id} ${to.kind === 'mail' ? to.address : to.name} ${to.kind}`),
+      tenant,
       type: event.type,
       to,
       subject: printable(subject, 200),
@@ -122,12 +126,16 @@ export class Notifier {
     }));
   }
 
-  #addressesOf({ people }: Told): readonly NoticeAddress[] {
-    const { webhooks, addresses } = this.#config;
+  /** Webhooks are of whoever owns the broker; somebody of another tenant has his mail under "tenant/name". */
+  #addressesOf({ people }: Told, tenant: string): readonly NoticeAddress[] {
+    const { addresses } = this.#config;
+    const webhooks = tenant === defaultTenant ? this.#config.webhooks : new Map<string, unknown>();
     const mails =
       people === 'everybody'
-        ? [...addresses.values()]
-        : people.map(({ name }) => addresses.get(name)).filter((address) => address !== undefined);
+        ? [...addresses].filter(([name]) => tenantOfName(name) === tenant).map(([, address]) => address)
+        : people
+            .map(({ name }) => addresses.get(nameIn(tenant, name)))
+            .filter((address) => address !== undefined);
     return [
       ...[...webhooks.keys()].map((name) => ({ kind: 'webhook', name }) as const),
       ...[...new Set(mails)].map((address) => ({ kind: 'mail', address }) as const),

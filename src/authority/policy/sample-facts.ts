@@ -39,6 +39,7 @@ export const pump: Device = {
 /** An admin page on the pump, found on the device itself. */
 const web: Service = {
   id: 'svc_00000000000000000000000000' as ServiceId,
+  tenant: pump.tenant,
   device: pump.id,
   name: 'web',
   host: '127.0.0.1',
@@ -70,7 +71,7 @@ export function question(
 
 export function revision(files: PolicyFiles, number = 1): PolicyRevision {
   const id = `pol_${String(number).padStart(26, '0')}` as PolicyRevisionId;
-  return { id, number, files, hash: '', appliedBy: 'system', appliedAt: 0 };
+  return { id, tenant: ana.tenant, number, files, hash: '', appliedBy: 'system', appliedAt: 0 };
 }
 
 /** A decision point that holds one file, "access.cedar". */

@@ -2,6 +2,7 @@
 // be applied. Asks the real decision point and answers with one row per case; case-file.ts reads the file,
 // docs/policy.md describes it; `now` comes from the caller.
 
+import { defaultTenant } from '../../core/tenant.ts';
 import type { Question } from '../../core/decision.ts';
 import { parseDuration } from '../../core/duration.ts';
 import type { DeviceId, IdentityId, ServiceId, PolicyRevisionId } from '../../core/ids.ts';
@@ -43,6 +44,7 @@ export function testPolicies(options: PolicyTestOptions): PolicyTestResult {
   try {
     point.load({
       id: 'pol_test' as PolicyRevisionId,
+      tenant: defaultTenant,
       number: 0,
       files: options.files,
       hash: '',
@@ -130,6 +132,7 @@ function serviceOf(one: NonNullable<PolicyCase['service']>, device: PolicyCase['
   return {
     ...one,
     id: `svc_${one.name}` as ServiceId,
+    tenant: device.tenant,
     device: (device.id ?? `dev_${device.name}`) as DeviceId,
     owner: device.owner as IdentityId,
     purpose: device.purpose,

@@ -4,7 +4,8 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { newId } from '../../core/ids.ts';
-import { defaultTenant, type Identity, type Role } from '../../core/identity.ts';
+import type { Identity, Role } from '../../core/identity.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { isName } from '../../core/device.ts';
 import { barredBy } from '../admin/barred.ts';
 import { findIdentity } from '../admin/find.ts';

@@ -35,7 +35,7 @@ export async function fileRequest(
   if (ticket !== undefined) requireTicketId(ticket);
   const startAt = requireStart(ctx, body.startAt);
   const destination = await requireTarget(ctx, caller, body);
-  await ctx.lookUps.refresh(ctx, ticket, caller.identity.id);
+  await ctx.lookUps.refresh(ctx, ticket, caller.identity);
   if (ticket !== undefined) requireTicket(ctx, ticket, destination);
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;
@@ -71,6 +71,7 @@ export async function fileRequest(
   const request: AccessRequest = {
     ...terms,
     id,
+    tenant: requester.tenant,
     state: 'pending',
     requester: requester.id,
     cnf: caller.spki,

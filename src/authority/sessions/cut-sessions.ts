@@ -62,9 +62,10 @@ export async function recordEnds(
   try {
     // The orders leave with the next turn; what follows is long for many sessions, and may not have one in it.
     await new Promise((resolve) => setImmediate(resolve));
-    const { changes, events } = await endingOf(ctx, cut, end);
+    const { whole } = ctx;
+    const { changes, events } = await endingOf(whole, cut, end);
     const { first = { changes: [], events: [] } } = end;
-    await ctx.store.commitCut({
+    await whole.store.commitCut({
       changes: [...first.changes, ...changes],
       events: [...first.events, ...events],
     });

@@ -11,6 +11,7 @@ import type { Session } from '../../core/session-record.ts';
 
 export interface LiveSession {
   readonly id: SessionId;
+  readonly tenant: string;
   readonly identity: IdentityId;
   readonly owner?: IdentityId;
   /** When it opened; whoever gets another role is decided on again anyway. */
@@ -69,6 +70,7 @@ export class LiveSessions {
   add(session: Session, holder?: Identity): LiveSession {
     const live: LiveSession = {
       id: session.id,
+      tenant: session.tenant,
       identity: session.identity,
       ...(holder?.owner === undefined ? {} : { owner: holder.owner }),
       roles: holder?.roles ?? [],
@@ -161,6 +163,7 @@ export class LiveSessions {
 
 export function subjectOf(session: LiveSession): LockSubject {
   return {
+    tenant: session.tenant,
     identity: session.identity,
     owner: session.owner,
     roles: session.roles,

@@ -137,6 +137,7 @@ function newSession(ctx: AuthorityContext, facts: NewSession): Session {
   return {
     ...life,
     id: newId('ses', ctx.random.bytes(16)),
+    tenant: device.tenant,
     identity: wanted.identity.id,
     ...(wanted.identity.vendor === undefined ? {} : { vendor: wanted.identity.vendor }),
     device: device.id,

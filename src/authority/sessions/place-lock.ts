@@ -11,6 +11,7 @@ import { cutNow, recordEnds } from './cut-sessions.ts';
 import { reviewApproved } from './review-sessions.ts';
 
 export interface LockOrder {
+  readonly tenant: string;
   readonly selector: LockSelector;
   readonly reason: string;
   readonly by: EventActor;
@@ -30,6 +31,7 @@ export async function placeLock(ctx: AuthorityContext, order: LockOrder): Promis
   const now = ctx.clock.now();
   const lock: Lock = {
     id: newId('lck', ctx.random.bytes(16)),
+    tenant: order.tenant,
     selector: order.selector,
     reason: order.reason,
     createdBy: order.createdBy,
@@ -44,6 +46,7 @@ export async function placeLock(ctx: AuthorityContext, order: LockOrder): Promis
     'lock',
   );
   if (lock.selector.kind === 'device') ctx.gates.closeLinkOf(lock.selector.id, 'lock');
+  if (lock.selector.kind === 'tenant') ctx.gates.closeLinksOfTenant(lock.selector.id, 'lock');
 
   await recordEnds(ctx, cut, {
     reason: 'lock',
@@ -55,7 +58,7 @@ export async function placeLock(ctx: AuthorityContext, order: LockOrder): Promis
     },
   });
   // Whose approval holds a session counts no more once he is locked.
-  if (['identity', 'role', 'vendor'].includes(lock.selector.kind)) await reviewApproved(ctx);
+  if (['identity', 'role', 'vendor', 'tenant'].includes(lock.selector.kind)) await reviewApproved(ctx);
   return { lock, cut: cut.map((live) => live.id) };
 }
 

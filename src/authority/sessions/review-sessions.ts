@@ -41,7 +41,7 @@ export async function reviewDelegated(ctx: AuthorityContext, person: IdentityId)
   );
 }
 
-async function review(ctx: AuthorityContext, sessions: readonly LiveSession[]): Promise<void> {
+async function review({ whole: ctx }: AuthorityContext, sessions: readonly LiveSession[]): Promise<void> {
   const lost = new Map<EndReason, SessionId[]>();
   for (const live of sessions) {
     const reason = await reasonToEnd(ctx, live);

@@ -218,7 +218,7 @@ async function decide(
     });
   };
   await refuseLocked(wanted.ticket);
-  await ctx.lookUps.refresh(ctx, wanted.ticket, wanted.identity.id);
+  await ctx.lookUps.refresh(ctx, wanted.ticket, wanted.identity);
   if (device.hold !== undefined) {
     return await refuseWish(ctx, wanted, {
       code: 'not_accepted',
@@ -318,7 +318,7 @@ async function decideWithGrant(
   const grant = needsGrant ? await findGrant(ctx, wish, cnf) : undefined;
   if (grant === undefined) return { decision, lacksMfa: whatIsMissing(ctx, wish, decision) };
   const held = withGrant(wish, grant);
-  if (held.ticket !== wish.ticket) await ctx.lookUps.refresh(ctx, held.ticket, wish.identity.id);
+  if (held.ticket !== wish.ticket) await ctx.lookUps.refresh(ctx, held.ticket, wish.identity);
   const granted = decideWish(ctx, held);
   if (granted.outcome === 'allow') return { decision: granted, grant, lacksMfa: 'no' };
   const lacksMfa = whatIsMissing(ctx, held, granted);

@@ -12,6 +12,7 @@ import { HeldCuts, messageOf, type HeldCutsParts } from './held-cuts.ts';
 import { nextCursor, readPage } from './list-page.ts';
 import { prepareCommit, type PreparedCommit } from './prepared-commit.ts';
 import { conditionsOf } from './record-columns.ts';
+import { TenantBook } from './tenant-book.ts';
 import {
   StoreUnavailable,
   type Commit,
@@ -35,6 +36,7 @@ export async function openCommittingStore(parts: CommittingStoreParts): Promise<
   const held = new HeldCuts(parts);
   await held.restore();
   const store = new CommittingStore(parts, held);
+  await store.loadTenants();
   await store.tryReplay();
   return store;
 }
@@ -54,6 +56,7 @@ class CommittingStore implements Store {
   readonly #held: HeldCuts;
   readonly #queue = new CommitQueue<Waiting>((batch) => this.#write(batch));
   readonly #listeners = new Set<Listener>();
+  #tenants = new TenantBook();
   #closing: Promise<void> | undefined;
 
   constructor(parts: CommittingStoreParts, held: HeldCuts) {
@@ -148,6 +151,10 @@ class CommittingStore implements Store {
     return this.#closing;
   }
 
+  async loadTenants(): Promise<void> {
+    this.#tenants = await TenantBook.load(this);
+  }
+
   /** Writes held cuts to the log; leaves them held where that fails. */
   async tryReplay(): Promise<void> {
     try {
@@ -165,7 +172,7 @@ class CommittingStore implements Store {
 
   async #enqueue(commit: Commit, isCut: boolean): Promise<readonly AuditEvent[]> {
     if (this.#closing !== undefined) throw new StoreUnavailable('the store is closed');
-    const prepared = prepareCommit(commit, this.#parts.clock.now());
+    const prepared = prepareCommit(this.#tenants.stamp(commit), this.#parts.clock.now());
     return await new Promise((resolve, reject) => this.#queue.push({ prepared, isCut, resolve, reject }));
   }
 

@@ -1,6 +1,7 @@
 // The audit log in SQL. Appending compiles its statement once, since it is on the path of every commit.
 
 import type { Kysely } from 'kysely';
+import { defaultTenant } from '../../core/tenant.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
 import type { Line, LogHead } from '../log/sequencer.ts';
 import { emptyLog } from '../log/sequencer.ts';
@@ -22,6 +23,7 @@ export function leafRow({ leaf, event }: Line): LeafTable {
     identity: event.identity ?? null,
     device: event.device ?? null,
     session: event.session ?? null,
+    tenant: event.tenant ?? null,
     envelope: leaf.envelope,
     salt: leaf.salt ?? null,
     body: leaf.body ?? null,
@@ -40,7 +42,7 @@ export async function selectEvents(
   filter: EventFilter,
   { afterSeq, limit, newest = false }: EventPage,
 ): Promise<readonly Leaf[]> {
-  const { types, identity, device, session, from, until } = filter;
+  const { types, identity, device, session, tenant, from, until } = filter;
   // Not every database has an empty list.
   if (types?.length === 0) return [];
   let query = db.selectFrom('leaf').select(leafColumns).limit(limit);
@@ -53,6 +55,8 @@ export async function selectEvents(
     query = query.where((eb) => eb.or([eb('device', '=', device), eb('actor', '=', device)]));
   }
   if (session !== undefined) query = query.where('session', '=', session);
+  if (tenant === defaultTenant) query = query.where('tenant', 'is', null);
+  else if (tenant !== undefined) query = query.where('tenant', '=', tenant);
   if (from !== undefined) query = query.where('time', '>=', from);
   if (until !== undefined) query = query.where('time', '<', until);
   return (await query.orderBy('seq', newest ? 'desc' : 'asc').execute()).map(leafOf);

@@ -5,6 +5,7 @@ import type { ProviderSubject } from '../../core/identity.ts';
 import { isOpen } from '../../core/request.ts';
 import { isLive } from '../../core/session.ts';
 import { sha256 } from '../../wire/signed.ts';
+import { nameIn } from '../../core/tenant.ts';
 import type { Filters, RecordKind, Records } from './store.ts';
 
 export const columnNames = [
@@ -22,6 +23,7 @@ export const columnNames = [
   'device',
   'subject',
   'vendor',
+  'tenant',
 ] as const;
 export type ColumnName = (typeof columnNames)[number];
 export type ColumnValue = string | number;
@@ -42,24 +44,43 @@ interface Shape<T> {
 }
 
 const noColumns = { columns: () => ({}), unique: [] } as const;
+const tenantOnly = {
+  columns: ({ tenant }: { readonly tenant: string }) => ({ tenant }),
+  unique: [],
+} as const;
 
 const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   // Whoever no provider made known is himself: nobody else has that.
   identity: {
-    columns: ({ id, name, provider }) => ({
-      name,
+    columns: ({ id, tenant, name, provider }) => ({
+      tenant,
+      name: nameIn(tenant, name),
       subject: provider === undefined ? id : subjectKey(provider),
     }),
     unique: ['name', 'subject'],
   },
   credential: { columns: ({ holder, spki, serial }) => ({ holder, spki, serial }), unique: ['serial'] },
-  enrollment: { columns: ({ tokenHash }) => ({ token_hash: tokenHash }), unique: ['token_hash'] },
-  device: { columns: ({ name, spki, owner }) => ({ name, spki, owner }), unique: ['name', 'spki'] },
-  policy: { columns: ({ number }) => ({ number }), unique: ['number'] },
-  lock: noColumns,
-  service: { columns: ({ device, name }) => ({ name: `${device}/${name}`, device }), unique: ['name'] },
+  enrollment: {
+    columns: ({ tenant, tokenHash }) => ({ tenant, token_hash: tokenHash }),
+    unique: ['token_hash'],
+  },
+  device: {
+    columns: ({ tenant, name, spki, owner }) => ({ tenant, name: nameIn(tenant, name), spki, owner }),
+    unique: ['name', 'spki'],
+  },
+  // Each tenant counts its own.
+  policy: {
+    columns: ({ tenant, number }) => ({ tenant, number, name: nameIn(tenant, String(number)) }),
+    unique: ['name'],
+  },
+  lock: tenantOnly,
+  service: {
+    columns: ({ tenant, device, name }) => ({ tenant, name: `${device}/${name}`, device }),
+    unique: ['name'],
+  },
   session: {
-    columns: ({ state, teardown, identity, device, vendor = '' }) => ({
+    columns: ({ tenant, state, teardown, identity, device, vendor = '' }) => ({
+      tenant,
       live: isLive(state) ? 1 : 0,
       awaits_receipt: teardown === 'pending' ? 1 : 0,
       identity,
@@ -69,29 +90,43 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
     unique: [],
   },
   request: {
-    columns: ({ state, requester, device }) => ({ live: isOpen(state) ? 1 : 0, identity: requester, device }),
+    columns: ({ tenant, state, requester, device }) => ({
+      tenant,
+      live: isOpen(state) ? 1 : 0,
+      identity: requester,
+      device,
+    }),
     unique: [],
   },
-  window: { columns: ({ name }) => ({ name }), unique: ['name'] },
+  window: { columns: ({ tenant, name }) => ({ tenant, name: nameIn(tenant, name) }), unique: ['name'] },
   assertion: noColumns,
   passkey: { columns: ({ identity }) => ({ identity }), unique: [] },
   signin: { columns: ({ identity }) => ({ identity }), unique: [] },
   recovery: { columns: ({ identity }) => ({ identity }), unique: [] },
   totp: noColumns,
-  ticket: noColumns,
-  approverset: noColumns,
-  notice: noColumns,
+  ticket: tenantOnly,
+  approverset: tenantOnly,
+  notice: tenantOnly,
   change: {
-    columns: ({ state, askedBy }) => ({ live: state === 'pending' ? 1 : 0, identity: askedBy }),
+    columns: ({ tenant, state, askedBy }) => ({
+      tenant,
+      live: state === 'pending' ? 1 : 0,
+      identity: askedBy,
+    }),
     unique: [],
   },
   delegation: {
     // Of who passed it on last: he is the one whose delegations are counted.
-    columns: ({ chain, endedAt }) => ({ live: endedAt === undefined ? 1 : 0, identity: chain.at(-1) ?? '' }),
+    columns: ({ tenant, chain, endedAt }) => ({
+      tenant,
+      live: endedAt === undefined ? 1 : 0,
+      identity: chain.at(-1) ?? '',
+    }),
     unique: [],
   },
   breakglass: {
-    columns: ({ identity, reviewedAt, lock }) => ({
+    columns: ({ tenant, identity, reviewedAt, lock }) => ({
+      tenant,
       live: reviewedAt === undefined && lock === undefined ? 1 : 0,
       unreviewed: reviewedAt === undefined ? 1 : 0,
       identity,
@@ -100,6 +135,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
   },
   answer: noColumns,
   setting: noColumns,
+  tenant: noColumns,
 };
 
 export const recordKinds = Object.keys(shapes) as readonly RecordKind[];

@@ -25,6 +25,8 @@ export interface LeafTable {
   readonly identity: string | null;
   readonly device: string | null;
   readonly session: string | null;
+  /** Null: of the broker itself, and of its owner. */
+  readonly tenant: string | null;
   readonly envelope: string;
   /** Null once the body was erased. */
   readonly salt: string | null;

@@ -16,6 +16,7 @@ import type { AccessRequest } from '../../core/request.ts';
 import type { Service } from '../../core/service.ts';
 import type { Passkey, RecoveryCode, SignIn, Totp } from '../../core/sign-in.ts';
 import type { Session } from '../../core/session-record.ts';
+import type { Tenant } from '../../core/tenant.ts';
 import type { Ticket } from '../../core/ticket.ts';
 import type { Window } from '../../core/window.ts';
 import type { Leaf } from '../../wire/audit-leaf.ts';
@@ -69,6 +70,7 @@ export interface Records {
   readonly notice: Notice;
   readonly answer: IdempotentAnswer;
   readonly setting: Setting;
+  readonly tenant: Tenant;
 }
 export type RecordKind = keyof Records;
 
@@ -93,18 +95,26 @@ export interface Commit {
   readonly events: readonly EventDraft[];
 }
 
-/** Fields that lists may be narrowed by; each is an indexed column. Combined with AND. */
+/** Records of these kinds are somebody's; the others are the broker's, or a holder's. */
+interface OfTenant {
+  readonly tenant?: string;
+}
+
+/**
+ * Fields that lists may be narrowed by; each but `tenant` is an indexed column. Combined with AND. A `name` of an
+ * identity, a device or a window is the one of nameIn (core/tenant.ts).
+ */
 export interface Filters {
   /** `subject`: of subjectKey (record-columns.ts). */
-  readonly identity: { readonly name?: string; readonly subject?: string };
+  readonly identity: OfTenant & { readonly name?: string; readonly subject?: string };
   readonly credential: { readonly holder?: string; readonly spki?: string };
-  readonly enrollment: { readonly tokenHash?: string };
-  readonly device: { readonly name?: string; readonly spki?: string; readonly owner?: string };
-  readonly policy: { readonly number?: number };
-  readonly lock: { readonly all?: true };
+  readonly enrollment: OfTenant & { readonly tokenHash?: string };
+  readonly device: OfTenant & { readonly name?: string; readonly spki?: string; readonly owner?: string };
+  readonly policy: OfTenant & { readonly number?: number };
+  readonly lock: OfTenant;
   /** `name` is \"<device id>/<service name>\". */
-  readonly service: { readonly name?: string; readonly device?: string };
-  readonly session: {
+  readonly service: OfTenant & { readonly name?: string; readonly device?: string };
+  readonly session: OfTenant & {
     readonly live?: boolean;
     /** teardown is pending */ readonly awaitsReceipt?: boolean;
     readonly identity?: string;
@@ -113,28 +123,33 @@ export interface Filters {
     readonly vendor?: string;
   };
   /** live: something may still come of it. */
-  readonly request: { readonly live?: boolean; readonly identity?: string; readonly device?: string };
-  readonly window: { readonly name?: string };
+  readonly request: OfTenant & {
+    readonly live?: boolean;
+    readonly identity?: string;
+    readonly device?: string;
+  };
+  readonly window: OfTenant & { readonly name?: string };
   readonly assertion: { readonly all?: true };
   readonly passkey: { readonly identity?: string };
   readonly signin: { readonly identity?: string };
   readonly recovery: { readonly identity?: string };
   readonly totp: { readonly all?: true };
-  readonly ticket: { readonly all?: true };
-  readonly approverset: { readonly all?: true };
-  readonly notice: { readonly all?: true };
+  readonly ticket: OfTenant;
+  readonly approverset: OfTenant;
+  readonly notice: OfTenant;
   /** live: nobody has decided it; identity: who asked. */
-  readonly change: { readonly live?: boolean; readonly identity?: string };
+  readonly change: OfTenant & { readonly live?: boolean; readonly identity?: string };
   /** live: nobody ended it; identity: who made it or passed it on. */
-  readonly delegation: { readonly live?: boolean; readonly identity?: string };
+  readonly delegation: OfTenant & { readonly live?: boolean; readonly identity?: string };
   /** live: somebody has to review it, and there is time; unreviewed: also when that is over. */
-  readonly breakglass: {
+  readonly breakglass: OfTenant & {
     readonly live?: boolean;
     readonly unreviewed?: boolean;
     readonly identity?: string;
   };
   readonly answer: { readonly all?: true };
   readonly setting: { readonly all?: true };
+  readonly tenant: { readonly all?: true };
 }
 
 export interface Page {
@@ -158,6 +173,7 @@ export interface EventFilter {
   readonly identity?: string;
   readonly device?: string;
   readonly session?: string;
+  readonly tenant?: string;
   /** RFC 3339 bounds, inclusive and exclusive. */
   readonly from?: string;
   readonly until?: string;

@@ -2,8 +2,8 @@
 // something stands on it. Its host is the one in tickets.yaml, whatever the ticket is called.
 
 import { SallyportError } from '../../core/errors.ts';
-import type { IdentityId } from '../../core/ids.ts';
 import type { JsonObject } from '../../core/json.ts';
+import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import type { Ticket } from '../../core/ticket.ts';
@@ -31,12 +31,12 @@ export class TicketLookUps {
    * Afterwards the book knows what the ticket's system says, or that it is silent. Nothing is asked where no source
    * is asked for such a ticket, or it was just now. Throws `rate_limited`.
    */
-  async refresh(ctx: AuthorityContext, ticket: string | undefined, by: IdentityId): Promise<void> {
+  async refresh(ctx: AuthorityContext, ticket: string | undefined, by: Identity): Promise<void> {
     const asked = ticket === undefined ? undefined : ctx.tickets.askedFor(ticket);
-    if (ticket === undefined || asked === undefined) return;
+    if (ticket === undefined || asked?.source.tenant !== by.tenant) return;
     const last = ctx.tickets.lastAnswer(ticket);
     if (last !== undefined && ctx.clock.bootMs() - last < limits.lookUpFreshMs) return;
-    if (!this.#perIdentity.take(by)) {
+    if (!this.#perIdentity.take(by.id)) {
       throw new SallyportError('rate_limited', 'you named too many tickets in a minute', {
         next: 'try again in a minute',
       });

@@ -27,6 +27,7 @@ export function readTicket(
   const [from, until] = [time(document, source.from), time(document, source.until)];
   return {
     id,
+    tenant: source.tenant,
     source: name,
     isOpen: source.open.includes(String(status)),
     covers: names

@@ -19,7 +19,9 @@ export async function recordTicket(
   const known = await ctx.store.get('ticket', ticket.id);
   // Another system does not speak for it; and an older message never undoes a newer one.
   if (known !== undefined && known.value.source !== ticket.source) {
-    throw new SallyportError('conflict', `"${ticket.id}" is a ticket of "${known.value.source}"`, {
+    const isOurs = known.value.tenant === ticket.tenant;
+    const of = isOurs ? `"${known.value.source}"` : 'another system';
+    throw new SallyportError('conflict', `"${ticket.id}" is a ticket of ${of}`, {
       next: 'one system speaks for a ticket: give the numbers of the other a prefix of their own',
     });
   }

@@ -1,8 +1,10 @@
 // tickets.yaml: which ticket systems tell the broker of their tickets, or are asked, how it knows that it is them, and
 // where in what they say it finds what it needs. Places are JSON Pointers (RFC 6901).
 
+import { defaultTenant } from '../../core/tenant.ts';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { namePattern } from '../../core/device.ts';
 import { parseDuration } from '../../core/duration.ts';
 import type { Json } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
@@ -35,6 +37,8 @@ const lookUpShape = z.strictObject({
 
 const sourceShape = z
   .strictObject({
+    /** Whose tickets these are. */
+    tenant: z.string().regex(namePattern).default(defaultTenant),
     /** It tells: a file with the secret that both sides know, mode 0600. */
     secretFile: z.string().min(1).optional(),
     /** standard: Standard Webhooks 1.0. hub: X-Hub-Signature, as Jira and GitHub send it. */
@@ -72,7 +76,7 @@ const fileShape = z.strictObject({
 
 type Places = Pick<
   z.infer<typeof sourceShape>,
-  'ticket' | 'status' | 'open' | 'covers' | 'from' | 'until' | 'changed'
+  'tenant' | 'ticket' | 'status' | 'open' | 'covers' | 'from' | 'until' | 'changed'
 >;
 
 export interface TicketSource extends Places {
@@ -111,7 +115,23 @@ export async function readTicketSources(dataDir: string): Promise<TicketSources>
       ...(lookUp === undefined ? {} : { lookUp: await readLookUp(file, name, { lookUp, ca }) }),
     });
   }
+  requireApart(file, sources);
   return sources;
+}
+
+/** A number that two tenants' systems are asked for would be whose? */
+function requireApart(file: Named, sources: TicketSources): void {
+  const starts = [...sources].flatMap(([name, { tenant, lookUp }]) =>
+    (lookUp?.tickets ?? []).map((start) => ({ name, tenant, start })),
+  );
+  for (const one of starts) {
+    const other = starts.find(({ tenant, start }) => tenant !== one.tenant && start.startsWith(one.start));
+    if (other !== undefined)
+      throw unusable(
+        file,
+        `"${one.name}" and "${other.name}" are of different tenants, and tickets of both begin with "${other.start}"`,
+      );
+  }
 }
 
 async function readLookUp(

@@ -90,15 +90,16 @@ export class TicketBook {
     { device, service }: { readonly device: Device; readonly service?: Service | undefined },
     isLive = false,
   ): TicketFault | undefined {
-    if (this.#isUnconfirmed(id, isLive)) return 'unconfirmed';
+    if (this.#isUnconfirmed(id, device.tenant, isLive)) return 'unconfirmed';
     const ticket = this.#tickets.get(id);
-    const known = ticket !== undefined && this.sources.has(ticket.source) ? ticket : undefined;
+    const isOurs = ticket?.tenant === device.tenant && this.sources.has(ticket.source);
+    const known = isOurs ? ticket : undefined;
     return ticketFault(known, { device: device.name, service: service?.name }, this.#clock.now());
   }
 
-  #isUnconfirmed(id: string, isLive: boolean): boolean {
+  #isUnconfirmed(id: string, tenant: string, isLive: boolean): boolean {
     const asked = this.askedFor(id);
-    if (asked === undefined) return false;
+    if (asked?.source.tenant !== tenant) return false;
     // By the switch, what it told last counts; of what it never told there is nothing.
     if (asked.lookUp.whenDown === 'last' && this.#tickets.has(id)) return false;
     const { answeredAt, isSilent } = this.#answers.get(id) ?? {

@@ -33,6 +33,7 @@ export async function inviteVendor(ctx: AuthorityContext, caller: Operator, body
   const known = await findIdentity(ctx, name);
   if (known !== undefined) await comesAgain(ctx, caller, { known, visit });
   return await makeInvite(ctx, {
+    tenant: caller.identity.tenant,
     kind: 'human',
     name,
     by: actor(caller),

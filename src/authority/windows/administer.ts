@@ -39,6 +39,7 @@ export async function addWindow(
   }
   const window: Window = {
     id: newId('win', ctx.random.bytes(16)),
+    tenant: caller.identity.tenant,
     name,
     scope,
     rule: body.rule

@@ -55,7 +55,7 @@ export class WindowBook {
   }
 
   /** Of all windows on this device together. */
-  stateFor(device: Pick<Device, 'id' | 'labels'>): WindowState {
+  stateFor(device: Pick<Device, 'id' | 'tenant' | 'labels'>): WindowState {
     const now = this.#clock.now();
     let opensAt: number | undefined;
     let endsAt: number | undefined;

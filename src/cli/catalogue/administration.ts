@@ -312,6 +312,26 @@ export const administration: readonly CommandSpec[] = [
     load: () => import('../commands/roles/grant.ts'),
   },
   {
+    path: 'tenants ls',
+    summary: 'who else has a part of this broker for himself',
+    examples: ['sallyport tenants ls'],
+    load: () => import('../commands/tenants/ls.ts'),
+  },
+  {
+    path: 'tenants add',
+    summary: 'give somebody a part of this broker for himself, and invite his first administrator',
+    args: [{ name: 'name' }],
+    flags: [
+      { name: 'admin', value: 'NAME', summary: 'what the administrator is called there (default "admin")' },
+    ],
+    examples: ['sallyport tenants add acme --admin bo'],
+    notes: [
+      'what is in one tenant does not exist for the others, nor for you: docs/tenants.md',
+      'as long as nobody has signed in there, the same command makes a new invite',
+    ],
+    load: () => import('../commands/tenants/add.ts'),
+  },
+  {
     path: 'roles revoke',
     summary: 'revoke a role; sessions that it allowed end',
     args: [identity, role],
@@ -329,6 +349,7 @@ export const administration: readonly CommandSpec[] = [
       { name: 'role', value: 'ROLE', summary: 'lock everybody who has this role', completes: roles },
       { name: 'vendor', value: 'FIRM', summary: 'lock everybody from this firm' },
       { name: 'ticket', value: 'ID', summary: 'lock every session that names this ticket' },
+      { name: 'tenant', value: 'NAME', summary: 'lock everybody and every device of this tenant' },
       { name: 'reason', value: 'TEXT', required: true, summary: 'why; those who are cut read it' },
       { name: 'for', value: 'DURATION', summary: 'lift it by itself after this time' },
     ],
@@ -452,6 +473,7 @@ export const administration: readonly CommandSpec[] = [
       { name: 'from', value: 'TIME', summary: 'not before this time, RFC 3339 or a duration ago, as "8h"' },
       { name: 'until', value: 'TIME', summary: 'not after this time, likewise' },
       { name: 'limit', value: 'N', summary: 'at most this many (default 100)' },
+      { name: 'all-tenants', summary: 'of every tenant, where the broker is yours' },
     ],
     examples: [
       'sallyport audit search --identity ana --from 8h',

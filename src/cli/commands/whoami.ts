@@ -19,6 +19,7 @@ export async function run(options: CommonOptions): Promise<number> {
     ['name', who.name],
     ['kind', who.kind],
     ['roles', who.roles.join(', ') || 'none'],
+    ...(who.tenant === undefined ? [] : [['tenant', who.tenant] as const]),
     ['broker', `${who.broker} (${me.broker})`],
     ['id', who.id],
     ['signed in until', localTimeAndDistance(who.certificate.notAfter, now)],

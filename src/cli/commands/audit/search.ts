@@ -14,6 +14,7 @@ interface Options extends CommonOptions, EventFilters {
   readonly from?: string;
   readonly until?: string;
   readonly limit?: string;
+  readonly allTenants?: boolean;
 }
 
 const limitDefault = 100;
@@ -24,6 +25,7 @@ export async function run(options: Options): Promise<number> {
   const from = momentFlag('from', options.from, now);
   const until = momentFlag('until', options.until, now);
   const range = { ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) };
+  const all = options.allTenants === true ? ({ allTenants: 'true' } as const) : {};
   const me = loadSignIn(options, now);
   const events: EventView[] = [];
   let afterSeq: number | undefined = 0;
@@ -33,7 +35,7 @@ export async function run(options: Options): Promise<number> {
       me,
       'GET /v1/audit/events',
       {
-        query: { afterSeq, limit, ...range, ...filterQuery(options) },
+        query: { afterSeq, limit, ...range, ...filterQuery(options), ...all },
       },
     );
     events.push(...page.items);

@@ -16,11 +16,12 @@ interface Options extends CommonOptions {
   readonly role?: string;
   readonly vendor?: string;
   readonly ticket?: string;
+  readonly tenant?: string;
   readonly reason: string;
   readonly for?: string;
 }
 
-const kinds = ['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket'] as const;
+const kinds = ['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket', 'tenant'] as const;
 
 export async function run(options: Options): Promise<number> {
   const forMs = durationFlag('for', options.for);

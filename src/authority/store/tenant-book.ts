@@ -1,0 +1,47 @@
+// Whose the identities and devices are that are not the broker owner's, in memory: every event that is written says
+// so (docs/audit.md), also where nobody asked for it.
+
+import type { EventDraft } from '../../core/event.ts';
+import { defaultTenant } from '../../core/tenant.ts';
+import { eachRecord } from '../admin/each-record.ts';
+import type { Change, Commit, Store } from './store.ts';
+
+export class TenantBook {
+  readonly #tenants = new Map<string, string>();
+
+  static async load(store: Store): Promise<TenantBook> {
+    const book = new TenantBook();
+    for await (const { value } of eachRecord(store, 'tenant')) {
+      for (const kind of ['identity', 'device'] as const) {
+        const filter = { tenant: value.id };
+        for await (const { value: one } of eachRecord(store, kind, { filter })) book.#note(one);
+      }
+    }
+    return book;
+  }
+
+  /** The commit with whose each event is. What it makes is noted first: its own events come with it. */
+  stamp({ changes, events }: Commit): Commit {
+    for (const change of changes) this.#noteChange(change);
+    return this.#tenants.size === 0
+      ? { changes, events }
+      : { changes, events: events.map((e) => this.#stamp(e)) };
+  }
+
+  #stamp(event: EventDraft): EventDraft {
+    if (event.tenant !== undefined) return event;
+    for (const id of [event.device, event.identity, event.actor.id]) {
+      const tenant = id === undefined ? undefined : this.#tenants.get(id);
+      if (tenant !== undefined) return { ...event, tenant };
+    }
+    return event;
+  }
+
+  #noteChange(change: Change): void {
+    if ('put' in change && (change.put === 'identity' || change.put === 'device')) this.#note(change.value);
+  }
+
+  #note({ id, tenant }: { readonly id: string; readonly tenant: string }): void {
+    if (tenant !== defaultTenant) this.#tenants.set(id, tenant);
+  }
+}
