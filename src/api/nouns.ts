@@ -41,6 +41,8 @@ export const identityView = z.object({
   id: z.string(),
   kind: z.enum(identityKinds),
   name: z.string(),
+  /** Absent: of whoever owns the broker. */
+  tenant: z.string().optional(),
   roles: z.array(z.enum(roles)),
   locked: z.boolean(),
   credentials: z.number().int(),

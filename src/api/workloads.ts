@@ -32,7 +32,11 @@ export const machineBody = z.strictObject({
 });
 
 export const workloadSignInBody = z.strictObject({
-  identity: name,
+  /** Its name; of a tenant that does not own the broker, "tenant/name". */
+  identity: z
+    .string()
+    .min(1)
+    .max(2 * limits.nameMaxLength + 1),
   assertion: z.string().min(1).max(limits.assertionMaxLength),
   csr: z.string().min(1).max(8_192),
 });

@@ -41,6 +41,7 @@ import { inTenant } from './tenants/in-tenant.ts';
 import { limits } from '../core/limits.ts';
 import { LastYes } from './passkeys/last-yes.ts';
 import { OwnTries } from './api/own-tries.ts';
+import { requireTenants } from './tenants/require-tenants.ts';
 import { TicketLookUps } from './tickets/look-up.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
@@ -120,6 +121,10 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
         ? {}
         : { console: { host: config.console.host, origin: consoleOrigin(config.console) } }),
     };
+    const ticketSources = await readTicketSources(options.dataDir);
+    await requireTenants(store, 'tickets.yaml', ticketSources.values());
+    const providers = await readProviders(options.dataDir);
+    await requireTenants(store, 'providers.yaml', providers.providers.values());
     const ctx: AuthorityContext = {
       get whole() {
         return ctx;
@@ -143,7 +148,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       codeTries: new OwnTries(clock, 'codes', limits.totpTriesPerMinute),
       passkeyTries: new OwnTries(clock, 'passkeys', limits.ownTriesPerMinute),
       breakGlassTries: new OwnTries(clock, 'sealed requests', limits.ownTriesPerMinute),
-      tickets: new TicketBook(clock, await readTicketSources(options.dataDir)),
+      tickets: new TicketBook(clock, ticketSources),
       sessions: new LiveSessions(clock),
       gates: new GateBook(),
       broker,
@@ -168,7 +173,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
 
     const pages = options.consoleDir === undefined ? undefined : await ConsolePages.load(options.consoleDir);
     const api = await buildApi(ctx, {
-      providers: await readProviders(options.dataDir),
+      providers,
       ...(pages === undefined ? {} : { pages }),
     });
     closers.push(async () => await api.close());

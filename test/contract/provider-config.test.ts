@@ -38,6 +38,7 @@ test('no file: no provider; a whole one is read, with what it leaves away', asyn
   assert.deepEqual(provider, {
     name: 'sso',
     title: 'SSO',
+    tenant: 'default',
     issuer: 'https://id.example.com',
     clientId: 'sallyport',
     clientSecret: 'a secret',

@@ -37,6 +37,10 @@ after(() => idp.close());
 
 let world: ApiWorld;
 beforeEach(async () => {
+  world = await start();
+});
+
+async function start(tenant = 'default'): Promise<ApiWorld> {
   idp.accounts.clear();
   idp.accounts.set('u-1', { name: 'Ana.Silva@example.com', groups: ['ops', 'everyone'] });
   idp.accounts.set('u-2', { name: 'bo', groups: ['everyone'] });
@@ -44,6 +48,7 @@ beforeEach(async () => {
   const config: ProviderConfig = {
     name: 'example',
     title: 'Example SSO',
+    tenant,
     issuer: idp.issuer,
     clientId,
     clientSecret,
@@ -57,8 +62,8 @@ beforeEach(async () => {
     ]),
   };
   const providers = { providers: new Map([['example', config]]), ca: idp.ca };
-  world = await makeApiWorld(undefined, { providers, now: Date.now() });
-});
+  return await makeApiWorld(undefined, { providers, now: Date.now() });
+}
 afterEach(async () => await world.close());
 
 async function leave(browser: Browser): Promise<Left> {
@@ -385,4 +390,19 @@ suite('a command that a provider’s sign-in lets in', () => {
     assert.deepEqual([reply.status, reply.body['code']], [400, 'invalid']);
     assert.match(reply.text, /must be JSON/);
   });
+});
+
+test('R-071 who comes in by a tenant’s provider is of that tenant, and stays it', async () => {
+  await world.close();
+  world = await start('acme');
+  assert.equal((await signIn(new Browser(world), 'u-1')).status, 200);
+  const ana = await world.store.find('identity', { name: 'acme/ana-silva' });
+  assert.ok(ana);
+  assert.equal(ana.value.tenant, 'acme');
+  // The file says something else by now.
+  await world.store.commit({
+    changes: [{ put: 'identity', value: { ...ana.value, tenant: 'default' } }],
+    events: [],
+  });
+  await refused(await signIn(new Browser(world), 'u-1'), /as somebody of the tenant "default"/);
 });

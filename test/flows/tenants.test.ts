@@ -351,6 +351,7 @@ async function fill(world: ApiWorld): Promise<Theirs> {
     breakglass: { id: 'a'.repeat(43), tenant, identity, target: 'pump-7', reason, forMs: 1, signers: [] },
     passkey: { id: 'xq-passkey-1', identity, name: 'key', createdAt: now },
   };
+  world.ctx.locks.add(records.lock);
   const set = {
     version: 8_811,
     broker: 'x',
@@ -459,6 +460,9 @@ describe('I10 R-071 across tenants', () => {
     await tenantOf(world, theirs.tenant);
     const boss = await tenantOf(world, 'acme');
     usePolicy(world, anybody, 'acme');
+    // Where changes wait for a second administrator, what is not there waits for nobody.
+    Object.assign(world.ctx.broker, { fourEyes: true });
+    await personIn(world, 'acme', { name: 'second', roles: ['administrator'] });
     const bot = await personIn(world, 'acme', { name: 'bot', kind: 'machine', roles: ['administrator'] });
     const own = await join({ ...world, admin: boss }, 'own');
     callers = [boss, bot, own];
@@ -584,6 +588,24 @@ describe('two tenants with the same names', () => {
       assert.equal((await opened(bo)).body.code, 'locked', kind);
       await world.call(boss, `DELETE /v1/locks/${own.body.lock.id}`);
     }
+  });
+
+  test('nor is a ticket that one locks', async () => {
+    const lockOn = async (peer: Peer) =>
+      await world.call(peer, 'POST /v1/locks', { body: { kind: 'ticket', subject: 'CHG-9', reason } });
+    const session = (await opened(boss, { ticket: 'CHG-9' })).body.session.id;
+    assert.deepEqual((await lockOn(world.admin)).body['cut'], []);
+    assert.deepEqual((await lockOn(boss)).body['cut'], [session]);
+  });
+
+  test('what one applies cuts nothing of the other', async () => {
+    const session = (await opened(boss)).body.session.id;
+    await apply(world.admin, mayKnow);
+    await apply(world.admin, anybody);
+    assert.equal((await world.store.get('session', session))?.value.endReason, undefined);
+    await apply(boss, mayKnow);
+    assert.equal((await world.store.get('session', session))?.value.endReason, 'policy');
+    await apply(boss, anybody);
   });
 
   test('a window and a ticket of one open nothing of the other', async () => {

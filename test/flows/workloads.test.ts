@@ -6,6 +6,7 @@ import { createHmac, createPublicKey, randomUUID, X509Certificate, type KeyObjec
 import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import type { Invited } from '../../src/api/enrollments.ts';
 import type { WorkloadSignedIn } from '../../src/api/workloads.ts';
 import { forgetAssertions } from '../../src/authority/workload/forget-assertions.ts';
 import { IssuerKeys } from '../../src/authority/workload/issuer-keys.ts';
@@ -17,7 +18,7 @@ import { peerOf } from '../../src/wire/tls-peer.ts';
 import { spkiThumbprint } from '../../src/wire/signed.ts';
 import { startProvider, type Provider, type TokenChanges } from '../doubles/identity-provider.ts';
 import { logged } from './authority-world.ts';
-import { makeApiWorld, newKey, signIn, type ApiWorld, type Reply } from './api-world.ts';
+import { makeApiWorld, newKey, redeemAs, signIn, type ApiWorld, type Reply } from './api-world.ts';
 
 const trustDomain = 'example.com';
 const pinned = { repository: 'org/app', ref: 'refs/heads/main' };
@@ -254,6 +255,27 @@ test('RFC 7523 an own assertion is for one key, one broker and two minutes, and 
   await refused(show('backup', await assertion(key, {}, generateEd25519().privateKey), key), /signature/);
   const old = Math.floor(world.clock.now() / 1_000) - 600;
   await refused(show('backup', await assertion(key, { iat: old, exp: old + 7_200 }), key), /iat/);
+});
+
+test('R-071 a machine of a tenant signs in as "tenant/name"; of the same name there may be one in each', async () => {
+  const made = await world.call<{ invite: Invited }>(world.admin, 'POST /v1/tenants', {
+    body: { name: 'acme' },
+  });
+  const boss = await redeemAs(world, made.body.invite.token);
+  const theirs = generateEd25519();
+  const pem = theirs.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const machine = { kind: 'machine', owner: 'admin', purpose: 'deploys', forMs: 86_400_000, key: pem };
+  const added = await world.call(boss, 'POST /v1/workloads', { body: { name: 'backup', ...machine } });
+  assert.equal(added.status, 200, added.text);
+  assert.equal(added.body['tenant'], 'acme');
+  const key = newKey();
+  const named = { iss: 'acme/backup', sub: 'acme/backup' };
+  await refused(show('backup', await assertion(key, {}, theirs.privateKey), key), /signature/);
+  await refused(show('acme/backup', await assertion(key, {}, theirs.privateKey), key), /iss/);
+  await refused(show('acme/backup', await assertion(key, named), key), /signature/);
+  const { status, body } = await show('acme/backup', await assertion(key, named, theirs.privateKey), key);
+  assert.equal(status, 200);
+  assert.equal((await world.store.get('identity', body.id))?.value.tenant, 'acme');
 });
 
 test('R-025 locked with its owner, expired, or under somebody else’s key it is refused', async () => {

@@ -10,6 +10,7 @@ import type { AuthorityContext } from '../context.ts';
 import { credentialsOf } from '../enroll/credentials.ts';
 import { barredBy } from './barred.ts';
 import { removedName } from './names.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { iso } from './time-text.ts';
 
 /** What an administrator should look at. */
@@ -75,6 +76,7 @@ export async function viewIdentity(ctx: AuthorityContext, identity: Identity): P
     id: identity.id,
     kind: identity.kind,
     name: identity.name,
+    ...(identity.tenant === defaultTenant ? {} : { tenant: identity.tenant }),
     roles: [...identity.roles],
     locked: ctx.locks.find(asSubject(identity)) !== undefined,
     credentials: usable.length,

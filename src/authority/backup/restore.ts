@@ -319,7 +319,7 @@ export function readExport(text: string): readonly ExportedEvent[] {
       return JSON.parse(part) as unknown;
     } catch (cause) {
       throw new SallyportError('invalid', 'the exported log is not JSON', {
-        next: 'export it with: sallyport audit search --limit 1000000 --json',
+        next: 'export it with: sallyport audit search --all-tenants --limit 1000000 --json',
         cause,
       });
     }
@@ -330,7 +330,7 @@ export function readExport(text: string): readonly ExportedEvent[] {
     const { seq, type } = (event ?? {}) as Record<string, unknown>;
     if (typeof seq !== 'number' || typeof type !== 'string') {
       throw new SallyportError('invalid', 'the exported log holds something that is no event', {
-        next: 'export it with: sallyport audit search --limit 1000000 --json',
+        next: 'export it with: sallyport audit search --all-tenants --limit 1000000 --json',
       });
     }
   }

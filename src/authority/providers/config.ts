@@ -2,6 +2,8 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
+import { namePattern } from '../../core/device.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { roles, type Role } from '../../core/identity.ts';
 import { readCaFile, readConfigFile, readSecretFile, unusable } from '../config-file.ts';
 
@@ -13,6 +15,8 @@ const houseRole = z.enum(roles).exclude(['vendor']);
 const providerShape = z.strictObject({
   /** What people read on the button. */
   title: z.string().trim().min(1).max(60),
+  /** Whose people come in by it. */
+  tenant: z.string().regex(namePattern).default(defaultTenant),
   issuer: z.url({ protocol: /^https$/ }).refine((url) => !/[?#]/.test(url), 'write it as its tokens do'),
   clientId: z.string().min(1).max(256),
   /** A file with the secret, mode 0600; without it the broker is a public client with PKCE. */
@@ -39,6 +43,7 @@ const fileShape = z.strictObject({
 export interface ProviderConfig {
   readonly name: string;
   readonly title: string;
+  readonly tenant: string;
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret?: string;
@@ -75,6 +80,7 @@ export async function readProviders(dataDir: string): Promise<ProvidersConfig> {
     providers.set(name, {
       name,
       title,
+      tenant: given.tenant,
       issuer,
       clientId,
       ...(secret === undefined ? {} : { clientSecret: secret }),

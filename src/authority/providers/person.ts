@@ -5,10 +5,9 @@ import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import { newId } from '../../core/ids.ts';
 import type { Identity, Role } from '../../core/identity.ts';
-import { defaultTenant } from '../../core/tenant.ts';
+import { nameIn } from '../../core/tenant.ts';
 import { isName } from '../../core/device.ts';
 import { barredBy } from '../admin/barred.ts';
-import { findIdentity } from '../admin/find.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Change } from '../store/store.ts';
 import { subjectKey } from '../store/record-columns.ts';
@@ -49,6 +48,12 @@ export async function findPerson(
   const stored = await identityAt(ctx, config.issuer, person.subject);
   if (stored === undefined) return await newPerson(ctx, config, { person, roles });
   const identity = stored.value;
+  // What the file says of the provider since does not carry somebody over.
+  if (identity.tenant !== config.tenant) {
+    throw new ProviderRefused(
+      `"${identity.name}" came in by it as somebody of the tenant "${identity.tenant}"`,
+    );
+  }
   const barred = barredBy(ctx, identity);
   if (barred !== undefined) {
     throw new ProviderRefused(
@@ -96,7 +101,7 @@ async function newPerson(
   if (name === undefined) {
     throw new ProviderRefused(`its claim "${config.nameClaim}" makes no name`);
   }
-  if ((await findIdentity(ctx, name)) !== undefined) {
+  if ((await ctx.store.find('identity', { name: nameIn(config.tenant, name) })) !== undefined) {
     throw new SallyportError(
       'conflict',
       `there is a "${name}" here already, whom "${config.title}" did not make known`,
@@ -113,7 +118,7 @@ async function newPerson(
     kind: 'human',
     name,
     roles,
-    tenant: defaultTenant,
+    tenant: config.tenant,
     provider: { issuer, subject },
     createdAt: ctx.clock.now(),
   };

@@ -11,6 +11,7 @@ import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
 import { barredBy } from '../admin/barred.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
+import { nameIn } from '../../core/tenant.ts';
 import type { AuthorityContext } from '../context.ts';
 import { issueCredential, requireCsr, type CsrKey } from '../enroll/credentials.ts';
 import { StoreConflict } from '../store/store.ts';
@@ -59,7 +60,8 @@ export class WorkloadDoor {
     if (barred === 'expired') return await this.#refuse(asked, 'the identity has expired');
     if (barred !== undefined) return await this.#refuse(asked, 'it, or its owner, is locked');
     if (await isOthers(ctx, identity, key)) return await this.#refuse(asked, 'the key is somebody else’s');
-    const { trust, name } = identity;
+    const { trust } = identity;
+    const name = nameIn(identity.tenant, identity.name);
     const { trustDomain } = ctx.pki;
     try {
       const facts = { trust, name, trustDomain, spki: key.spki, now };

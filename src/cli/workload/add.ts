@@ -3,6 +3,7 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { Role } from '../../core/identity.ts';
 import { printable } from '../../core/printable.ts';
+import { defaultTenant, nameIn } from '../../core/tenant.ts';
 import { call } from '../api.ts';
 import { localTimeAndDistance } from '../moment.ts';
 import { print, printFields, printJson, tone } from '../output.ts';
@@ -73,7 +74,7 @@ export async function addMachine(me: SignIn, options: MachineOptions): Promise<n
   });
   const { rootFingerprint } = await call(me, 'GET /v1/trust', {});
   const how = key !== undefined ? ' --key FILE' : svid !== undefined ? ' --svid FILE --key FILE' : '';
-  const line = `sallyport login ${me.broker} --workload ${added.name} --root ${rootFingerprint}${how}`;
+  const line = `sallyport login ${me.broker} --workload ${nameIn(added.tenant ?? defaultTenant, added.name)} --root ${rootFingerprint}${how}`;
   if (options.json === true) {
     printJson({ ...added, line });
     return 0;
