@@ -117,6 +117,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       also: config.also,
       stateEpoch: await readStateEpoch(store),
       fourEyes: config.fourEyes,
+      signInMs: config.signInMs,
       ...(config.console === undefined
         ? {}
         : { console: { host: config.console.host, origin: consoleOrigin(config.console) } }),

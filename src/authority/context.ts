@@ -65,6 +65,8 @@ export interface BrokerFacts {
   readonly stateEpoch: number;
   /** From the second administrator on, changes of who may do what wait for another one. */
   readonly fourEyes: boolean;
+  /** How long a command's sign-in goes on, where its person can sign in again by himself. */
+  readonly signInMs: number;
   /** Absent: browsers find nothing here. */
   readonly console?: ConsoleFacts;
 }

@@ -17,6 +17,7 @@ test('a name alone is a whole configuration', () => {
     env: 'prod',
     console: { host: 'gate.example.com', port: 7443 },
     fourEyes: true,
+    signInMs: 16 * 3_600_000,
     drainMs: 10_000,
   });
 });
@@ -34,6 +35,8 @@ test('each value of a wrong form is refused by its key', () => {
     ['also', 'a:1,b:2,c:3,d:4,e:5,f:6,g:7,h:8,i:9'],
     ['env', 'a b'],
     ['drain', 'soon'],
+    ['signInFor', '10m'],
+    ['signInFor', '31d'],
     ['fourEyes', 'no'],
     ['trustDomain', 'a:b'],
     ['console', '192.0.2.1'],

@@ -20,6 +20,8 @@ export interface BrokerConfig {
   readonly console?: ConsoleConfig;
   /** False: one administrator alone changes policies, lifts locks and makes approvers. */
   readonly fourEyes: boolean;
+  /** How long a person's sign-in of a command goes on, where he can sign in again by himself. */
+  readonly signInMs: number;
   /** How long a stopping broker lets live sessions finish, before it ends them. */
   readonly drainMs: number;
 }
@@ -71,6 +73,7 @@ const keys = [
   'env',
   'drain',
   'fourEyes',
+  'signInFor',
   'console',
   'consoleCertificate',
   'consoleKey',
@@ -113,6 +116,9 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
   if (typeof console === 'string') return console;
   const { fourEyes = 'on' } = text;
   if (fourEyes !== 'on' && fourEyes !== 'off') return '"fourEyes" must be on or off';
+  const signInMs = parseDuration(text.signInFor ?? '16h');
+  if (signInMs === undefined || signInMs < limits.signInLeastMs || signInMs > limits.signInLongestMs)
+    return '"signInFor" must be a duration from 1h to 30d, like 16h';
   return {
     name: text.name,
     listen,
@@ -122,6 +128,7 @@ export function parseBrokerConfig(value: unknown): BrokerConfig | string {
     env,
     ...(console === undefined ? {} : { console }),
     fourEyes: fourEyes === 'on',
+    signInMs,
     drainMs,
   };
 }

@@ -324,6 +324,9 @@ export const limits = {
   requestSweepMs: 60_000,
 
   /** A browser's sign-in: as long as a working day, and left alone for this long at most. */
+  /** What broker.yaml may say of how long a command's sign-in goes on. */
+  signInLeastMs: 60 * 60_000,
+  signInLongestMs: 30 * 24 * 60 * 60_000,
   signInLifeMs: 12 * 60 * 60_000,
   signInIdleMs: 60 * 60_000,
   signInsPerIdentityMax: 20,

@@ -78,6 +78,7 @@ before(async () => {
       also: [],
       stateEpoch: 1,
       fourEyes: false,
+      signInMs: 16 * 3_600_000,
     },
   };
   api = await buildApi(ctx);

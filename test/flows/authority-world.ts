@@ -99,6 +99,7 @@ export async function makeWorld(
       also: [],
       stateEpoch: 1,
       fourEyes: false,
+      signInMs: 16 * 3_600_000,
       console: { host: 'gate.example.com', origin: 'https://gate.example.com:7443' },
     },
   };

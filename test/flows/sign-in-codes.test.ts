@@ -10,7 +10,7 @@ import { signedText } from '../../src/core/signed-text.ts';
 import { createCsr } from '../../src/platform/csr.ts';
 import { sha256 } from '../../src/wire/signed.ts';
 import type { Twist } from '../doubles/authenticator.ts';
-import { makeApiWorld, newKey, type ApiWorld } from './api-world.ts';
+import { makeApiWorld, newKey, signIn, type ApiWorld, type Peer } from './api-world.ts';
 import { enrolledBrowser, type Browser } from './browser.ts';
 
 let world: ApiWorld;
@@ -26,11 +26,11 @@ async function enrolled(name: string, roles: readonly string[] = ['operator']): 
 }
 
 suite('a command that a browser lets in', () => {
-  async function ask(): Promise<{
+  async function ask(key = newKey()): Promise<{
     readonly made: CodeMade;
     poll: () => Promise<{ status: number; body: CodePolled }>;
   }> {
-    const csr = await createCsr(newKey());
+    const csr = await createCsr(key);
     const { body: made } = await world.call<CodeMade>(undefined, 'POST /v1/sign-in/codes', {
       body: { csr, machine: 'laptop-3' },
       sourceIp: '198.51.100.4',
@@ -125,5 +125,55 @@ suite('a command that a browser lets in', () => {
       statuses.add((await bo.call('GET /v1/sign-in/codes/BBBB-BBBB')).status);
     }
     assert.deepEqual([...statuses], [404, 429]);
+  });
+
+  test('it lasts a working day, renewed or not; so does an older sign-in from when there is a passkey', async () => {
+    const hour = 3_600_000;
+    const renew = async (peer: Peer) => {
+      const csr = await createCsr(peer.key);
+      const reply = await world.call<{ certificate: string; next: string }>(peer, 'POST /v1/sign-in/renew', {
+        body: { csr },
+      });
+      if (reply.status === 200) peer.certificate = new X509Certificate(reply.body.certificate);
+      return reply;
+    };
+    const invited = await signIn(world, 'ana');
+    for (let at = 10; at <= 40; at += 10) {
+      world.clock.advance(10 * hour);
+      await renew(world.admin);
+      assert.equal((await renew(invited)).status, 200, `nothing else would let her in again: ${at} h`);
+    }
+    const browser = await enrolledBrowser(world, 'ana');
+    const over = await renew(invited);
+    const next = 'sign in again: sallyport login gate.example.com:7443';
+    assert.deepEqual([over.status, over.body.next], [403, next]);
+
+    const began = world.clock.now();
+    const key = newKey();
+    const { made, poll } = await ask(key);
+    const { body: shown } = await browser.call<CodeView>(`GET /v1/sign-in/codes/${made.code}`);
+    const body = yes(browser, shown);
+    await browser.call(`POST /v1/sign-in/codes/${made.code}/confirm`, { body });
+    const { signedIn } = (await poll()).body;
+    assert.ok(signedIn !== undefined);
+    const letIn: Peer = { ...invited, key, certificate: new X509Certificate(signedIn.certificate) };
+    world.clock.advance(10 * hour);
+    assert.equal((await renew(letIn)).status, 200);
+    assert.equal(letIn.certificate.validToDate.getTime(), began + 16 * hour, 'not twelve hours more');
+    world.clock.advance(6 * hour - 1);
+    assert.equal((await world.call(letIn, 'GET /v1/whoami')).status, 200);
+    world.clock.advance(1_000);
+    assert.equal((await world.call(letIn, 'GET /v1/whoami')).status, 401);
+  });
+
+  test('where broker.yaml says less than a certificate lasts, the first one is as short', async () => {
+    Object.assign(world.ctx.broker, { signInMs: 2 * 3_600_000 });
+    const browser = await enrolled('ana');
+    const { made, poll } = await ask();
+    const { body: shown } = await browser.call<CodeView>(`GET /v1/sign-in/codes/${made.code}`);
+    await browser.call(`POST /v1/sign-in/codes/${made.code}/confirm`, { body: yes(browser, shown) });
+    const { certificate = '' } = (await poll()).body.signedIn ?? {};
+    const { validToDate } = new X509Certificate(certificate);
+    assert.equal(validToDate.getTime(), world.clock.now() + 2 * 3_600_000);
   });
 });

@@ -11,6 +11,7 @@ import { addressesOf } from '../admin/broker-facts.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { reviewDelegated } from '../sessions/review-sessions.ts';
+import { signInEnd } from './sign-in-end.ts';
 import {
   credentialIdOf,
   forgetExpired,
@@ -37,14 +38,19 @@ export async function renewSignIn(
       next: 'for a new key ask for a new invite',
     });
   }
-  const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
   const before = await ctx.store.get('credential', credentialIdOf(caller.serial));
   const provider = before?.value.provider;
+  const until = await signInEnd(ctx, identity, before?.value ?? {});
+  if (until !== undefined && until <= ctx.clock.now()) {
+    throw new SallyportError('forbidden', 'this sign-in is over its time, and is not renewed any more', {
+      next: `sign in again: sallyport login ${ctx.broker.address}`,
+    });
+  }
   const issued = await issueCredential(ctx, {
     id: identity.id,
     kind: identity.kind,
     key,
-    ...until,
+    ...(until === undefined ? {} : { until }),
     ...(provider === undefined ? {} : { provider }),
     // Where that was not kept yet the key is an old one.
     since: before?.value.since ?? 0,

@@ -5,6 +5,7 @@
 // INVARIANT: whoever knows the code learns and gets nothing by it; the certificate goes to the holder of the secret,
 // for the key that was shown.
 
+import { signInEnd } from '../enroll/sign-in-end.ts';
 import type { CodeMade, CodePolled, CodeView, Assertion } from '../../api/passkeys.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { Identity, ProviderSession } from '../../core/identity.ts';
@@ -185,12 +186,16 @@ export class SignInCodes {
     sourceIp: string,
   ): Promise<NonNullable<CodePolled['signedIn']>> {
     const ctx = this.#ctx;
-    const until = identity.expiresAt === undefined ? {} : { until: identity.expiresAt };
+    const now = ctx.clock.now();
+    const until = await signInEnd(ctx, identity, {
+      since: now,
+      ...(provider === undefined ? {} : { provider }),
+    });
     const { credential, chainPem } = await issueCredential(ctx, {
       id: identity.id,
       kind: 'human',
       key,
-      ...until,
+      ...(until === undefined ? {} : { until }),
       ...(provider === undefined ? {} : { provider }),
     });
     await ctx.store.commit({
