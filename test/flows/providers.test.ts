@@ -313,6 +313,21 @@ suite('a command that a provider’s sign-in lets in', () => {
     await refused(await browser.call(finish, { body: brought }), /nobody here left/);
   });
 
+  test('a command that a provider let in signs in anew after a working day', async () => {
+    const jar = new Map<string, string>();
+    const browser = new Browser(world);
+    await signIn(browser, 'u-1', jar);
+    const began = world.clock.now();
+    const command = await commandOf(browser, 'u-1', jar);
+    world.clock.advance(10 * 3_600_000);
+    const renewed = await world.call(command, 'POST /v1/sign-in/renew', {
+      body: { csr: await createCsr(command.key) },
+    });
+    const { validToDate } = new X509Certificate(String(renewed.body['certificate']));
+    const left = validToDate.getTime() - (began + 16 * 3_600_000);
+    assert.ok(Math.abs(left) <= 1_000, `certificates count in seconds: ${left} ms`);
+  });
+
   test('a sign-out at the provider ends browsers, commands and what they opened; each token is good once', async () => {
     const jar = new Map<string, string>();
     const browser = new Browser(world);
