@@ -43,6 +43,7 @@ import { LastYes } from './passkeys/last-yes.ts';
 import { OwnTries } from './api/own-tries.ts';
 import { requireTenants } from './tenants/require-tenants.ts';
 import { TicketLookUps } from './tickets/look-up.ts';
+import { ticketSweep } from './tickets/forget-tickets.ts';
 import { TicketBook } from './tickets/ticket-book.ts';
 import { WindowBook } from './windows/window-book.ts';
 import { requestSweep } from './requests/request-watch.ts';
@@ -169,7 +170,14 @@ export async function startAuthority(options: AuthorityOptions): Promise<Running
       closers.push(async () => await notifier.stop());
     }
     closers.push(startLeases(ctx));
-    for (const sweep of [receiptSweep, requestSweep, assertionSweep, breakGlassSweep, ctx.lookUps.sweep])
+    for (const sweep of [
+      receiptSweep,
+      requestSweep,
+      assertionSweep,
+      breakGlassSweep,
+      ticketSweep,
+      ctx.lookUps.sweep,
+    ])
       closers.push(startSweep(ctx, sweep));
 
     const pages = options.consoleDir === undefined ? undefined : await ConsolePages.load(options.consoleDir);

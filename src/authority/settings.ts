@@ -9,6 +9,11 @@ export const settingIds = {
   noticeCursor: 'noticeCursor',
 } as const;
 
+/** Up to when tickets of this source were forgotten, Unix ms. */
+export function forgottenTickets(source: string): string {
+  return `forgottenTickets/${source}`;
+}
+
 /** The epoch that only a restore raises (design section 4); 1 on the first start. */
 export async function readStateEpoch(store: Store): Promise<number> {
   const stored = await store.get('setting', settingIds.stateEpoch);

@@ -353,6 +353,8 @@ export const limits = {
   codeLooksPerIdentityPerMinute: 20,
 
   ticketsMax: 20_000,
+  /** Closed, or past its window, for so long, a ticket is forgotten. */
+  ticketKeptMs: 30 * 24 * 60 * 60_000,
   /** What a ticket's system said when it was asked counts for so long before it is asked again. */
   lookUpFreshMs: 5_000,
   lookUpLeastMs: 10_000,

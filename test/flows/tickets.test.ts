@@ -7,6 +7,7 @@ import { afterEach, beforeEach, suite, test } from 'node:test';
 import type { RequestFiled } from '../../src/api/requests.ts';
 import type { TicketView } from '../../src/api/tickets.ts';
 import { showSession } from '../../src/authority/admin/show-session.ts';
+import { forgetTickets } from '../../src/authority/tickets/forget-tickets.ts';
 import { openSession } from '../../src/authority/sessions/open-session.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
 import type { TicketSource } from '../../src/authority/tickets/sources.ts';
@@ -228,7 +229,7 @@ suite('I8 what stands on a ticket ends', () => {
   test('a channel that comes after it was closed is refused', async () => {
     await tell();
     const { session, linkNonce } = await open('CHG-4711');
-    world.ctx.tickets.remove('CHG-4711');
+    world.ctx.tickets.forget('CHG-4711', { source: 'changes', upTo: 0 });
     const late = outcomeOf(channel(world, ana, { session: session.id, target: 'pump-7', linkNonce }));
     assert.equal(await late, 'denied');
   });
@@ -352,4 +353,38 @@ test('as Jira sends it: a name instead of a list, a zone without a colon, the ti
     listed.body.items.map(({ id, source, open: isOpen, covers }) => [id, source, isOpen, covers]),
     [['OPS-1', 'jira', false, ['pump-7']]],
   );
+});
+
+test('I8 a ticket that is closed for long is forgotten, and no old message brings it back', async () => {
+  const hub = async (state: string, changed: string): Promise<void> => {
+    const fields = { status: { name: state }, customfield_1: 'pump-7', updated: changed };
+    const raw = JSON.stringify({ issue: { key: 'OPS-1', fields } });
+    const hmac = createHmac('sha256', secret).update(raw).digest('hex');
+    const headers = { 'x-hub-signature': `sha256=${hmac}` };
+    const reply = await world.call(undefined, 'POST /v1/tickets/messages/jira', { raw, headers });
+    assert.equal(reply.status, 200, reply.text);
+  };
+  const [opening, closing] = [iso(0), iso(60_000)];
+  await hub('In Progress', opening);
+  await tell({ number: 'CHG-1', state: 'closed' });
+  await tell({ number: 'CHG-2', end: iso(60_000) });
+  await tell({ number: 'CHG-3' });
+  await open('OPS-1');
+  await hub('Done', closing);
+  const known = async () => (await world.store.list('ticket', {})).items.map(({ value }) => value.id);
+  world.clock.advance(limits.ticketKeptMs);
+  await forgetTickets(world.ctx);
+  assert.deepEqual(await known(), ['CHG-1', 'CHG-2', 'CHG-3', 'OPS-1'], 'to the day');
+  world.clock.advance(60_001);
+  await forgetTickets(world.ctx);
+  assert.deepEqual(await known(), ['CHG-3'], 'what is open without an end is kept');
+  assert.equal(world.ctx.tickets.size, 1);
+
+  await hub('In Progress', opening);
+  assert.equal((await refusal('OPS-1')).code, 'denied');
+  const again = new TicketBook(world.clock, world.ctx.tickets.sources);
+  await again.load(world.store);
+  assert.equal(again.forgottenUpTo('jira'), Date.parse(closing), 'also after a start');
+  await hub('In Progress', iso(0));
+  await open('OPS-1');
 });

@@ -2,13 +2,23 @@
 // And locks that select a firm, a role or a ticket.
 
 import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import type { Invited } from '../../src/api/enrollments.ts';
 import type { IdentityView, Locked } from '../../src/api/nouns.ts';
 import type { RequestView } from '../../src/api/requests.ts';
 import type { SessionOpened } from '../../src/api/sessions.ts';
 import { addDevice } from './authority-world.ts';
-import { makeApiWorld, redeem, redeemAs, signIn, type ApiWorld, type Peer, type Reply } from './api-world.ts';
+import {
+  makeApiWorld,
+  newKey,
+  redeem,
+  redeemAs,
+  signIn,
+  type ApiWorld,
+  type Peer,
+  type Reply,
+} from './api-world.ts';
 import { Browser } from './browser.ts';
 
 const policy = `
@@ -188,6 +198,39 @@ suite('guests from vendors', () => {
     assert.equal((await world.call(world.admin, 'DELETE /v1/identities/ana?newOwner=bo')).status, 200);
     const shown = await world.call<IdentityView>(world.admin, 'GET /v1/identities/jo-acme');
     assert.equal(shown.body.owner?.name, 'bo');
+  });
+
+  test('R-093 no guest, and no machine, answers for a device, a service or a machine of this house', async () => {
+    await guest();
+    const key = newKey();
+    const pem = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+    const machine = { kind: 'machine', purpose: 'x', forMs: hour, key: pem };
+    const bot = { ...machine, name: 'bot', owner: 'ana' };
+    assert.equal((await world.call(world.admin, 'POST /v1/workloads', { body: bot })).status, 200);
+    const reviewBy = new Date(world.clock.now() + hour).toISOString();
+    const service = {
+      device: 'pump-7',
+      name: 'db',
+      host: '127.0.0.1',
+      port: 5_432,
+      class: 'workload',
+      reviewBy,
+    };
+    for (const [request, body] of [
+      ['POST /v1/devices/invitations', { name: 'pump-9' }],
+      ['POST /v1/services', service],
+      ['POST /v1/workloads', { ...machine, name: 'ci' }],
+    ] as const) {
+      for (const owner of ['jo-acme', 'bot']) {
+        const refused = await world.call(world.admin, request, { body: { ...body, owner } });
+        assert.match(
+          refused.text,
+          /cannot be an owner: owners are people of this house/,
+          `${request} ${owner}`,
+        );
+      }
+      assert.equal((await world.call(world.admin, request, { body: { ...body, owner: 'ana' } })).status, 200);
+    }
   });
 
   test('whose time is over is nobody, and an invite from before does not bring him back', async () => {

@@ -13,7 +13,7 @@ import type { Service } from '../../core/service.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endSessions } from '../sessions/end-session.ts';
 import { findService } from '../sessions/find-service.ts';
-import { requireDevice, requireIdentity } from './find.ts';
+import { requireDevice, requireOwner } from './find.ts';
 import { actor, type Operator } from './operator.ts';
 import { viewService } from './service-view.ts';
 
@@ -21,7 +21,7 @@ type Body = z.output<typeof serviceBody>;
 
 export async function addService(ctx: AuthorityContext, caller: Operator, body: Body): Promise<ServiceView> {
   const device = await requireDevice(ctx, body.device);
-  const owner = await requireIdentity(ctx, body.owner);
+  const owner = await requireOwner(ctx, body.owner);
   const known = await findService(ctx, device, body.name);
   const stored = known === undefined ? undefined : await ctx.store.get('service', known.id);
   const service = newService(ctx, { body, device, owner: owner.id, known });

@@ -3,7 +3,7 @@
 import type { Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { parseId } from '../../core/ids.ts';
-import type { Identity } from '../../core/identity.ts';
+import { isOfHouse, type Identity } from '../../core/identity.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 
@@ -22,6 +22,23 @@ export async function requireIdentity(ctx: AuthorityContext, nameOrId: string): 
   throw new SallyportError('not_found', `there is no identity "${printable(nameOrId, 80)}"`, {
     next: '"sallyport identities ls" lists them',
   });
+}
+
+/** Who answers for a device, a service, a machine or a guest: a person of this house (R-021, R-093). */
+export async function requireOwner(
+  ctx: AuthorityContext,
+  nameOrId: string,
+  as: 'owner' | 'sponsor' = 'owner',
+): Promise<Identity> {
+  const owner = await requireIdentity(ctx, nameOrId);
+  if (isOfHouse(owner)) return owner;
+  throw new SallyportError(
+    'invalid',
+    `"${owner.name}" cannot be ${as === 'owner' ? 'an' : 'a'} ${as}: ${as}s are people of this house`,
+    {
+      next: `name a person with --${as}`,
+    },
+  );
 }
 
 export async function findDevice(ctx: AuthorityContext, nameOrId: string): Promise<Device | undefined> {

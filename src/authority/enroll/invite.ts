@@ -12,7 +12,7 @@ import { isNetwork, isPattern, type Fleet } from '../../core/fleet.ts';
 import type { Role } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
-import { findIdentity, requireIdentity } from '../admin/find.ts';
+import { findIdentity, requireOwner } from '../admin/find.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireLabels, requireName, requireText } from './names.ts';
@@ -30,12 +30,7 @@ export async function inviteDevice(
   const purpose = requireText(body.purpose ?? '', 'purpose');
   const lifeMs = requireLife(body.forMs, fleet === undefined ? limits.enrollmentLifeMs : limits.fleetLifeMs);
   // R-021: a device without somebody who answers for it does not exist; the inviter does, unless told.
-  const owner = body.owner === undefined ? caller.identity : await requireIdentity(ctx, body.owner);
-  if (owner.kind !== 'human') {
-    throw new SallyportError('invalid', `"${owner.name}" cannot own a device: owners are people`, {
-      next: 'name a person with --owner',
-    });
-  }
+  const owner = await requireOwner(ctx, body.owner ?? caller.identity.id);
   if (fleet === undefined && (await ctx.store.find('device', { name })) !== undefined) {
     throw new SallyportError('conflict', `there is a device "${name}" already`, {
       next: `choose another name; or, for another board in its place: sallyport devices replace ${name}`,

@@ -26,6 +26,7 @@ export async function recordTicket(
     });
   }
   if (known !== undefined && known.value.changedAt > ticket.changedAt) return;
+  if (known === undefined && ticket.changedAt <= ctx.tickets.forgottenUpTo(ticket.source)) return;
   if (known === undefined && ctx.tickets.size >= limits.ticketsMax) {
     throw new SallyportError(
       'too_large',

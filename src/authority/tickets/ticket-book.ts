@@ -6,6 +6,7 @@ import { limits } from '../../core/limits.ts';
 import { ticketFault, type Ticket, type TicketFault } from '../../core/ticket.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { eachRecord } from '../admin/each-record.ts';
+import { forgottenTickets } from '../settings.ts';
 import type { Store } from '../store/store.ts';
 import type { LookUp, TicketSource, TicketSources } from './sources.ts';
 
@@ -15,6 +16,8 @@ export class TicketBook {
   readonly #tickets = new Map<string, Ticket>();
   /** Of tickets whose system is asked; `answeredAt` by the boot clock, ms. */
   readonly #answers = new Map<string, { readonly answeredAt: number; readonly isSilent: boolean }>();
+  /** By source, Unix ms. */
+  readonly #forgotten = new Map<string, number>();
   readonly #startedAt: number;
 
   constructor(clock: Clock, sources: TicketSources = new Map()) {
@@ -25,14 +28,24 @@ export class TicketBook {
 
   async load(store: Store): Promise<void> {
     for await (const { value } of eachRecord(store, 'ticket')) this.put(value);
+    for (const source of this.sources.keys()) {
+      const upTo = await store.get('setting', forgottenTickets(source));
+      if (upTo !== undefined) this.#forgotten.set(source, Number(upTo.value.value));
+    }
   }
 
   put(ticket: Ticket): void {
     this.#tickets.set(ticket.id, ticket);
   }
 
-  remove(id: string): void {
+  forget(id: string, { source, upTo }: { readonly source: string; readonly upTo: number }): void {
     this.#tickets.delete(id);
+    this.#forgotten.set(source, upTo);
+  }
+
+  /** What this source said of a ticket that is not known counts from then on, Unix ms. */
+  forgottenUpTo(source: string): number {
+    return this.#forgotten.get(source) ?? -Infinity;
   }
 
   get size(): number {

@@ -5,9 +5,9 @@ import type { z } from 'zod';
 import type { Invited, invitePersonBody } from '../../api/enrollments.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { SallyportError } from '../../core/errors.ts';
-import { isOfHouse, type Identity, type Role } from '../../core/identity.ts';
+import type { Identity, Role } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
-import { findIdentity, requireIdentity } from '../admin/find.ts';
+import { findIdentity, requireOwner } from '../admin/find.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -68,25 +68,13 @@ async function requireVisit(ctx: AuthorityContext, vendor: Body['vendor']): Prom
   }
   return {
     firm: requireText(vendor.firm, 'vendor'),
-    sponsor: await requireSponsor(ctx, vendor.sponsor),
+    sponsor: await requireOwner(ctx, vendor.sponsor, 'sponsor'),
     purpose: requireText(vendor.purpose, 'purpose'),
     until: ctx.clock.now() + vendor.forMs,
   };
 }
 
 /** A person of this house: no guest answers for a guest. */
-export async function requireSponsor(ctx: AuthorityContext, name: string): Promise<Identity> {
-  const sponsor = await requireIdentity(ctx, name);
-  if (isOfHouse(sponsor)) return sponsor;
-  throw new SallyportError(
-    'invalid',
-    `"${sponsor.name}" cannot be a sponsor: sponsors are people of this house`,
-    {
-      next: 'name a person with --sponsor',
-    },
-  );
-}
-
 async function comesAgain(
   ctx: AuthorityContext,
   caller: Operator,

@@ -12,14 +12,14 @@ import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { keyKind, spkiOf } from '../../platform/keys.ts';
-import { findIdentity, requireIdentity } from '../admin/find.ts';
+import { findIdentity, requireOwner } from '../admin/find.ts';
 import { viewIdentity } from '../admin/identity-view.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { pemBlocks } from '../pki/key-files.ts';
 import { requireHouse } from '../enroll/invite.ts';
 import { requireName, requireText } from '../enroll/names.ts';
-import { requireSponsor, requireVendorRoles } from '../vendors/invite-vendor.ts';
+import { requireVendorRoles } from '../vendors/invite-vendor.ts';
 
 export async function addMachine(
   ctx: AuthorityContext,
@@ -37,13 +37,7 @@ export async function addMachine(
   const { vendor } = body;
   if (vendor === undefined) requireHouse(body.roles ?? []);
   else requireVendorRoles(body.roles ?? []);
-  const owner =
-    vendor === undefined ? await requireIdentity(ctx, body.owner) : await requireSponsor(ctx, body.owner);
-  if (owner.kind !== 'human') {
-    throw new SallyportError('invalid', `"${owner.name}" cannot answer for it: owners are people`, {
-      next: 'name a person with --owner',
-    });
-  }
+  const owner = await requireOwner(ctx, body.owner, vendor === undefined ? 'owner' : 'sponsor');
   if ((await findIdentity(ctx, name)) !== undefined) {
     throw new SallyportError('conflict', `there is an identity "${name}" already`, {
       next: 'choose another name, or remove that one first',
