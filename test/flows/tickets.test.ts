@@ -7,6 +7,7 @@ import { afterEach, beforeEach, suite, test } from 'node:test';
 import type { RequestFiled } from '../../src/api/requests.ts';
 import type { TicketView } from '../../src/api/tickets.ts';
 import { showSession } from '../../src/authority/admin/show-session.ts';
+import { forgetAssertions } from '../../src/authority/workload/forget-assertions.ts';
 import { forgetTickets } from '../../src/authority/tickets/forget-tickets.ts';
 import { openSession } from '../../src/authority/sessions/open-session.ts';
 import { TicketBook } from '../../src/authority/tickets/ticket-book.ts';
@@ -380,6 +381,8 @@ test('I8 a ticket that is closed for long is forgotten, and no old message bring
   assert.deepEqual(await known(), ['CHG-3'], 'what is open without an end is kept');
   assert.equal(world.ctx.tickets.size, 1);
 
+  // That the message was here before is long forgotten, too.
+  await forgetAssertions(world.ctx);
   await hub('In Progress', opening);
   assert.equal((await refusal('OPS-1')).code, 'denied');
   const again = new TicketBook(world.clock, world.ctx.tickets.sources);
