@@ -10,6 +10,14 @@ export const requestBody = z.strictObject({
   target: z.string().min(1).max(128),
   /** Absent: everything on it that an approval would open. */
   actions: z.array(z.enum(requestActions)).min(1).max(requestActions.length).optional(),
+  /** exec: these lines alone, word by word; no shell then. */
+  commands: z
+    .array(z.string().min(1).max(limits.commandLineMaxLength))
+    .min(1)
+    .max(limits.requestCommandsMax)
+    .optional(),
+  /** upload, download: these paths alone, and what is below them. */
+  paths: z.array(z.string().min(1).max(4_096)).min(1).max(limits.filesRootsMax).optional(),
   /** How long the session may last, ms. */
   forMs: z.number().int().positive().max(limits.sessionMaxMs),
   reason,
@@ -26,6 +34,8 @@ export const requestView = z.object({
   device: z.string(),
   service: z.string().optional(),
   actions: z.array(z.enum(requestActions)),
+  commands: z.array(z.array(z.string())).optional(),
+  paths: z.array(z.string()).optional(),
   forMs: z.number().int(),
   reason: z.string(),
   ticket: z.string().optional(),

@@ -352,6 +352,9 @@ export const limits = {
   codesPerAddressPerMinute: 10,
   codeLooksPerIdentityPerMinute: 20,
 
+  requestCommandsMax: 16,
+  commandLineMaxLength: 2_048,
+
   ticketsMax: 20_000,
   /** Closed, or past its window, for so long, a ticket is forgotten. */
   ticketKeptMs: 30 * 24 * 60 * 60_000,

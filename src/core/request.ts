@@ -2,7 +2,9 @@
 // `stepRequest` is the only way from one state to the next. What was approved is the content, by its hash; it
 // never changes, so whoever wants something else asks anew.
 
-import type { Action } from './decision.ts';
+import type { ChannelParams } from './channel.ts';
+import { actionOf, type Action } from './decision.ts';
+import { isWithin } from './remote-path.ts';
 import type { DeviceId, IdentityId, RequestId, ServiceId, SessionId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 
@@ -55,6 +57,37 @@ export const requestActions = [
 ] as const satisfies readonly Action[];
 export type RequestAction = (typeof requestActions)[number];
 
+/** What is asked for: everything of these kinds, unless it says which. */
+export interface RequestScope {
+  readonly actions: readonly string[];
+  /** exec: one of these, word by word. A shell, which runs anything, is not among what is asked for then. */
+  readonly commands?: readonly (readonly string[])[];
+  /** upload, download: these and what is below them, in normal form. */
+  readonly paths?: readonly string[];
+}
+
+/** Whether this is part of what was asked for. */
+export function isWithinScope({ actions, commands, paths }: RequestScope, params: ChannelParams): boolean {
+  const action = actionOf(params);
+  if (!actions.some((known) => known === action)) return false;
+  switch (params.kind) {
+    case 'exec':
+      return commands === undefined || commands.some((words) => isSameCommand(words, params.argv));
+    case 'files':
+      return paths === undefined || params.roots.every((root) => paths.some((path) => isWithin(root, path)));
+    case 'shell':
+      return commands === undefined;
+    case 'tcp':
+      return true;
+    default:
+      return params satisfies never;
+  }
+}
+
+function isSameCommand(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((word, at) => word === other[at]);
+}
+
 /** What shows that somebody said yes to exactly this. */
 export type ApprovalProof =
   /** A statement of purpose `approval`, signed by the key of his sign-in. */
@@ -79,7 +112,8 @@ export type Approval = ApprovalProof & {
   readonly at: number;
 };
 
-export interface AccessRequest {
+export interface AccessRequest extends RequestScope {
+  readonly actions: readonly RequestAction[];
   readonly id: RequestId;
   readonly tenant: string;
   readonly state: RequestState;
@@ -90,7 +124,6 @@ export interface AccessRequest {
   readonly service?: ServiceId;
   /** As typed. */
   readonly target: string;
-  readonly actions: readonly RequestAction[];
   readonly forMs: number;
   readonly reason: string;
   readonly ticket?: string;

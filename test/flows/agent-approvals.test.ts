@@ -219,6 +219,16 @@ test('I6 I7 an approved request is for one device, person, key, target, kind and
   assert.equal(await tries({ target: 'pump-8' }), 'approval_scope');
   assert.equal(await tries({ target: 'pump-7/db' }), 'approval_scope');
   assert.equal(await tries({ actions: ['shell'] }), 'approval_scope');
+  assert.equal(await tries({ commands: [['reboot'], ['true', 'x']] }), 'approval_scope');
+  const shell = { kind: 'shell', pty: { term: 'xterm', cols: 80, rows: 24 }, env: {} } as const;
+  assert.equal(
+    await tries({ commands: [['true']] }, { params: shell }),
+    'approval_scope',
+    'it runs anything',
+  );
+  assert.equal(await tries({ commands: ['true'] }), 'approval_malformed');
+  assert.equal(await tries({ paths: '/etc' }), 'approval_malformed');
+  assert.equal(await tries({ commands: [['reboot'], ['true']], paths: ['/etc'] }), 'opened');
   assert.equal(await tries({ uses: 2 }), 'approval_malformed');
   assert.equal(await tries({ startAt: Date.now() + 60_000 }), 'approval_expired');
   assert.equal(await tries({ usableUntil: Date.now() - 1 }), 'approval_expired');

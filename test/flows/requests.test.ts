@@ -290,6 +290,73 @@ test('what was approved is for that key, that device, that kind and that time', 
   assert.equal(await outcomeOf(open(world, ana, 'pump-7', shell)), 'approval_required', 'too late');
 });
 
+test('what was asked for by command or path opens these alone, in every channel of its session', async () => {
+  const run = (...argv: string[]) => ({ kind: 'exec', argv, env: {} }) as const;
+  const request = await file(ana, { commands: ['systemctl restart "valve 7"', 'true'] });
+  assert.deepEqual(request.actions, ['exec']);
+  assert.deepEqual(request.commands, [['systemctl', 'restart', 'valve 7'], ['true']]);
+  await say(bo, request);
+  const shell = { kind: 'shell', pty: { term: 'xterm', cols: 80, rows: 24 }, env: {} } as const;
+  for (const [what, params] of [
+    ['another one', run('reboot')],
+    ['one word more', run('systemctl', 'restart', 'valve 7', '--force')],
+    ['words that look alike', run('systemctl', 'restart', 'valve', '7')],
+    ['a shell', shell],
+  ] as const) {
+    assert.equal(await outcomeOf(open(world, ana, 'pump-7', params)), 'approval_required', what);
+  }
+  const { session, linkNonce } = await open(world, ana, 'pump-7', run('systemctl', 'restart', 'valve 7'));
+  const ask = { session: session.id, target: 'pump-7', linkNonce };
+  await channel(world, ana, { ...ask, n: 1, params: run('true') });
+  const other = channel(world, ana, { ...ask, n: 2, params: run('reboot') });
+  assert.equal(await outcomeOf(other), 'denied', 'also beside one that was asked for');
+
+  usePolicy(
+    world,
+    `${see}\n${approve}\n@id("files") @approvers("1")
+    permit (principal in Role::"operator", action in [Action::"download", Action::"upload"], resource)
+    when { context has path && context.path like "/etc*" };`,
+  );
+  const files = await file(ana, { paths: ['/etc/valve/', '/etc/motd'] });
+  assert.deepEqual(
+    [files.actions, files.paths],
+    [
+      ['upload', 'download'],
+      ['/etc/valve', '/etc/motd'],
+    ],
+  );
+  await say(bo, files);
+  const read = (...roots: string[]) => ({ kind: 'files', mode: 'read', roots }) as const;
+  for (const roots of [['/etc/passwd'], ['/etc/valve-2'], ['/etc'], ['/etc/motd', '/etc/shadow']])
+    assert.equal(
+      await outcomeOf(open(world, ana, 'pump-7', read(...roots))),
+      'approval_required',
+      roots.join(' '),
+    );
+  assert.equal(
+    await outcomeOf(open(world, ana, 'pump-7', read('/etc/valve/a.conf', '/etc/motd'))),
+    'allowed',
+  );
+});
+
+test('what cannot be meant, or no approval would open, is refused when it is asked for', async () => {
+  assert.equal(await outcomeOf(file(ana, { commands: ['true'], actions: ['shell'] })), 'invalid');
+  assert.equal(await outcomeOf(file(ana, { commands: ['true'], actions: ['exec', 'shell'] })), 'invalid');
+  assert.equal(await outcomeOf(file(ana, { paths: ['/etc'], actions: ['exec'] })), 'invalid');
+  for (const path of ['etc/valve', '/etc/../root', '~bo/x'])
+    assert.equal(await outcomeOf(file(ana, { paths: [path] })), 'invalid', path);
+  assert.equal(await outcomeOf(file(ana, { commands: ["echo 'open"] })), 'invalid');
+  usePolicy(
+    world,
+    `${see}\n${approve}\n@id("ls") @approvers("1")
+    permit (principal in Role::"operator", action == Action::"exec", resource)
+    when { context has command && context.command like "ls *" };`,
+  );
+  assert.equal(await outcomeOf(file(ana, { commands: ['rm -r /'] })), 'denied');
+  const asked = await file(ana, { commands: ['ls /'] });
+  assert.equal(asked.needed, 1);
+});
+
 test('two sessions that want one grant at the same instant: one gets it', async () => {
   await say(bo, await file());
   const both = await Promise.all([

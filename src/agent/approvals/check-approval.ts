@@ -8,6 +8,7 @@ import type { ChannelParams } from '../../core/channel.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { canonicalJson, parseJsonObject, type JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
+import { isWithinScope, type RequestScope } from '../../core/request.ts';
 import { parseTarget } from '../../core/target.ts';
 import { decodeEvidence, textDigest } from '../../wire/approval.ts';
 import { complete, object, text, texts, whole, type Fields } from '../../wire/fields.ts';
@@ -66,6 +67,7 @@ export async function checkApproval(
     return no('approval_scope', 'the approved request is for another target');
   const action = actionOf(params);
   if (!scope.actions.includes(action)) return no('approval_scope', `nobody approved ${action}`);
+  if (!isWithinScope(scope, params)) return no('approval_scope', `nobody approved this ${action}`);
   if (scope.uses !== 1) return malformed();
 
   // 3. Now? Its end is the session's, and how long a session lasts that began in time is for the caller.
@@ -98,13 +100,12 @@ export async function checkApproval(
   return { ok: true, approved: { request, digest, usableUntil, forMs, counters } };
 }
 
-interface Scope {
+interface Scope extends RequestScope {
   readonly request: string;
   readonly device: string;
   readonly requester: string;
   readonly cnf: string;
   readonly target: string;
-  readonly actions: readonly string[];
   readonly uses: number;
   readonly startAt: number;
   readonly usableUntil: number;
@@ -112,6 +113,8 @@ interface Scope {
 }
 
 function readScope(content: Fields): Scope | undefined {
+  const which = readWhich(content);
+  if (which === undefined) return undefined;
   return complete<Scope>({
     request: text(content, 'request'),
     device: text(content, 'device'),
@@ -119,11 +122,30 @@ function readScope(content: Fields): Scope | undefined {
     cnf: text(content, 'cnf'),
     target: text(content, 'target'),
     actions: texts(content, 'actions'),
+    ...which,
     uses: whole(content, 'uses'),
     startAt: whole(content, 'startAt'),
     usableUntil: whole(content, 'usableUntil'),
     forMs: whole(content, 'forMs'),
   });
+}
+
+/** Undefined: they are there, and are no commands or paths. */
+function readWhich(content: Fields): Pick<Scope, 'commands' | 'paths'> | undefined {
+  const { commands } = content;
+  const paths = texts(content, 'paths');
+  if (content['paths'] !== undefined && paths === undefined) return undefined;
+  if (commands !== undefined && !isCommands(commands)) return undefined;
+  return {
+    ...(commands === undefined ? {} : { commands }),
+    ...(paths === undefined ? {} : { paths }),
+  };
+}
+
+function isCommands(value: unknown): value is readonly (readonly string[])[] {
+  const isCommand = (words: unknown): boolean =>
+    Array.isArray(words) && words.every((word) => typeof word === 'string');
+  return Array.isArray(value) && value.every(isCommand);
 }
 
 /** As names: whatever cannot be read is the same as nothing. */

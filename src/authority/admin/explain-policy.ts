@@ -11,7 +11,7 @@ import type { AuthorityContext } from '../context.ts';
 import { countedNow } from '../requests/grants.ts';
 import { requireRequest } from '../requests/request-view.ts';
 import { lockOn, type Destination } from '../sessions/session-facts.ts';
-import { commandWords } from './command-words.ts';
+import { requireCommand } from './require-command.ts';
 import { requireIdentity } from './find.ts';
 import type { Operator } from './operator.ts';
 import { requireTarget } from './policy-target.ts';
@@ -23,7 +23,7 @@ export async function explainPolicy(
 ): Promise<Explained> {
   const principal = await requireIdentity(ctx, query.identity);
   const target = await requireTarget(ctx, query.target);
-  const argv = query.command === undefined ? undefined : readCommand(query.command);
+  const argv = query.command === undefined ? undefined : requireCommand(query.command);
   const question: Question = {
     principal,
     action: query.action,
@@ -73,12 +73,4 @@ async function asRequested(
   await ctx.lookUps.refresh(ctx, ticket, caller.identity);
   const counts = ticket !== undefined && ctx.tickets.faultOf(ticket, target) === undefined;
   return { approvals, passkeyApprovals, ...(counts ? { ticket } : {}) };
-}
-
-function readCommand(command: string): readonly string[] {
-  const words = commandWords(command);
-  if (words !== undefined && words.length > 0) return words;
-  throw new SallyportError('invalid', `"${printable(command, 80)}" is not a command`, {
-    next: 'write it as in a shell, with quotes closed',
-  });
 }

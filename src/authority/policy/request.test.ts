@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
-import { commandLine, toCedarRequest } from './request.ts';
+import { toCedarRequest } from './request.ts';
 import { anaId, noon, pump, question } from './sample-facts.ts';
 
 test('what is unknown is absent, or has the value that grants least', () => {
@@ -71,26 +70,4 @@ test('a service is named below its device and carries its labels and owner', () 
   assert.deepEqual(service?.tags, { site: 'lyon' });
   assert.equal(service?.attrs['name'], 'web');
   assert.equal('id' in (service?.attrs ?? {}), false);
-});
-
-test('a plain command reads as it was typed', () => {
-  assert.equal(commandLine(['ls', '-l', '/var/log', '--x=1']), 'ls -l /var/log --x=1');
-  assert.equal(commandLine([]), '');
-});
-
-test('a word with a space, a quote, a star or nothing in it is quoted', () => {
-  assert.equal(commandLine(['rm', 'a b', '', "it's", '*']), String.raw`rm 'a b' '' 'it'\''s' '*'`);
-});
-
-test('two different commands never look alike to policy', () => {
-  const words = fc.array(
-    fc.string({ unit: fc.constantFrom('a', ' ', "'", '\\', '"', ';', '\n'), maxLength: 4 }),
-    { maxLength: 4 },
-  );
-  fc.assert(
-    fc.property(words, words, (one, other) => {
-      assert.equal(commandLine(one) === commandLine(other), JSON.stringify(one) === JSON.stringify(other));
-    }),
-    { numRuns: 500 },
-  );
 });

@@ -2,6 +2,7 @@
 // of schema.ts. Ids and attributes travel as data, never as policy text, so no name can inject anything.
 // Kinds are types: Human::"x" and Machine::"x" are different principals.
 
+import { commandLine } from '../../core/command-words.ts';
 import type { Question, QuestionContext } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import type { Identity } from '../../core/identity.ts';
@@ -108,19 +109,6 @@ function cedarContext(context: QuestionContext): Context {
     ...(context.onBehalfOf === undefined ? {} : { onBehalfOf: context.onBehalfOf }),
     ...(context.ticket === undefined ? {} : { ticket: context.ticket }),
   };
-}
-
-const bareWord = /^[A-Za-z0-9_@%+=:,./-]+$/;
-
-/**
- * The words joined by single spaces. A word with anything beyond plain characters is put in single quotes,
- * as a shell would need it, because otherwise ["rm", "a b"] and ["rm", "a", "b"] would look alike to policy
- * and not to the device.
- */
-export function commandLine(argv: readonly string[]): string {
-  return argv
-    .map((word) => (bareWord.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
-    .join(' ');
 }
 
 /**

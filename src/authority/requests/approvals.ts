@@ -116,15 +116,17 @@ export function approvalsNeeded(
     readonly destination: Destination;
     readonly action: RequestAction;
     readonly ticket?: string | undefined;
+    /** The command, or the path, where it is known. */
+    readonly which?: Pick<QuestionContext, 'argv' | 'path'>;
   },
 ): Needed | undefined {
-  const { requester, destination, action, ticket } = facts;
+  const { requester, destination, action, ticket, which } = facts;
   const question = { principal: requester, action, ...destination } as const;
   // It may be asked for before its window opens, or its ticket's does, or the requester's own passkey says yes.
   const named = ticket === undefined ? {} : { ticket };
   const now = ctx.clock.now();
   const isAllowed = (counted: Partial<QuestionContext>): boolean => {
-    const context = { now, inWindow: true, mfaAgeMs: 0, mfaIsForThis: true, ...named, ...counted };
+    const context = { now, inWindow: true, mfaAgeMs: 0, mfaIsForThis: true, ...named, ...which, ...counted };
     return ctx.policy.decide({ ...question, context }).outcome === 'allow';
   };
   const count = fewestApprovals((approvals) => isAllowed(countedAs(approvals)));

@@ -8,7 +8,16 @@ import { newId, type RequestId } from '../../core/ids.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
-import { requestActions, type AccessRequest, type RequestAction } from '../../core/request.ts';
+import {
+  requestActions,
+  type AccessRequest,
+  type RequestAction,
+  type RequestScope,
+} from '../../core/request.ts';
+import { commandLine } from '../../core/command-words.ts';
+import type { QuestionContext } from '../../core/decision.ts';
+import { normalPath } from '../../core/remote-path.ts';
+import { requireCommand } from '../admin/require-command.ts';
 import { ticketFaultWords } from '../../core/ticket.ts';
 import { parseTarget } from '../../core/target.ts';
 import { actor, type Operator } from '../admin/operator.ts';
@@ -40,10 +49,12 @@ export async function fileRequest(
   await refuseTooMany(ctx, caller);
   const requester = caller.identity;
   const check = await deviceCheckOf(ctx, destination.device);
+  const which = whichOf(body);
   const { actions, needed, byPasskey } = scopeOf(ctx, {
     requester,
     destination,
     body,
+    which,
     least: neededBy(check),
   });
   const allowed = await possibleApprovers(ctx, { requester, destination });
@@ -62,6 +73,7 @@ export async function fileRequest(
     ...(destination.service === undefined ? {} : { service: destination.service.id }),
     target: body.target,
     actions,
+    ...which,
     forMs: body.forMs,
     startAt,
     usableUntil: startAt + limits.grantWaitMs,
@@ -107,11 +119,13 @@ function contentOf(
   ctx: AuthorityContext,
   id: RequestId,
   { identity, spki }: Operator,
-  terms: Readonly<Record<string, unknown>> & { readonly actions: readonly RequestAction[] },
+  terms: Readonly<Record<string, unknown>> & RequestScope,
 ): JsonObject {
   return {
     ...(terms as JsonObject),
     actions: [...terms.actions],
+    ...(terms.commands === undefined ? {} : { commands: terms.commands.map((words) => [...words]) }),
+    ...(terms.paths === undefined ? {} : { paths: [...terms.paths] }),
     broker: ctx.broker.name,
     request: id,
     requester: { id: identity.id, name: identity.name, kind: identity.kind },
@@ -133,13 +147,16 @@ function scopeOf(
     readonly requester: Operator['identity'];
     readonly destination: Destination;
     readonly body: Body;
+    readonly which: Which;
     /** Approvals that the device wants, whatever policy says. */
     readonly least: number;
   },
 ): Scope {
-  const { requester, destination, body, least } = facts;
+  const { requester, destination, body, which, least } = facts;
   const open = destination.service === undefined ? requestActions : (['forward'] as const);
-  const asked = (body.actions ?? open).filter((action) => open.some((known) => known === action));
+  const meant = body.actions ?? kindsOf(which) ?? open;
+  requireFitting(meant, which);
+  const asked = meant.filter((action) => open.some((known) => known === action));
   if (asked.length === 0) {
     throw new SallyportError('invalid', `"${printable(body.target)}" is a service: it is forwarded to`, {
       next: 'leave the kinds away, or ask for the device itself',
@@ -147,11 +164,15 @@ function scopeOf(
   }
   // Without a ticket system none ever counts: nobody is to wait for what would be refused then.
   const ticket = ctx.tickets.sources.size === 0 ? undefined : body.ticket;
-  const needs = asked.map((action) => {
-    const byPolicy = approvalsNeeded(ctx, { requester, destination, action, ticket });
-    const needed = byPolicy === undefined ? undefined : Math.max(byPolicy.count, least);
-    return { action, needed, byPasskey: byPolicy?.byPasskey === true };
-  });
+  const needs = asked
+    .flatMap((action) => each(action, which))
+    .map(({ action, which: one }) => {
+      const facts = { requester, destination, action, ticket, ...(one === undefined ? {} : { which: one }) };
+      const byPolicy = approvalsNeeded(ctx, facts);
+      if (byPolicy === undefined && one !== undefined) throw helpless(body.target, one);
+      const needed = byPolicy === undefined ? undefined : Math.max(byPolicy.count, least);
+      return { action, needed, byPasskey: byPolicy?.byPasskey === true };
+    });
   const helped = needs.filter(({ needed }) => needed !== undefined && needed > 0);
   if (helped.length === 0 && needs.some(({ needed }) => needed === 0)) {
     throw new SallyportError('conflict', `"${printable(body.target)}" is open to you without an approval`, {
@@ -159,7 +180,7 @@ function scopeOf(
     });
   }
   // What depends on the command or the path is decided when it is used: whoever names it may ask for it.
-  const isNamed = body.actions !== undefined;
+  const isNamed = body.actions !== undefined || kindsOf(which) !== undefined;
   if (helped.length === 0 && !isNamed) {
     throw new SallyportError('denied', `no approval would open "${printable(body.target)}" to you`, {
       next: 'an administrator can grant it in a policy with @approvers: docs/approvals.md',
@@ -167,10 +188,70 @@ function scopeOf(
   }
   const kept = isNamed ? needs : helped;
   return {
-    actions: kept.map(({ action }) => action),
+    actions: [...new Set(kept.map(({ action }) => action))],
     needed: Math.max(1, least, ...kept.map(({ needed }) => needed ?? 1)),
     byPasskey: kept.some(({ byPasskey }) => byPasskey),
   };
+}
+
+type Which = Pick<RequestScope, 'commands' | 'paths'>;
+type One = Pick<QuestionContext, 'argv' | 'path'>;
+
+/** Throws `invalid` for what is no command, or no path in its normal form. */
+function whichOf({ commands, paths }: Body): Which {
+  return {
+    ...(commands === undefined ? {} : { commands: commands.map(requireCommand) }),
+    ...(paths === undefined ? {} : { paths: paths.map(requirePath) }),
+  };
+}
+
+function requirePath(text: string): string {
+  const path = normalPath(text);
+  if (path !== undefined) return path;
+  throw new SallyportError('invalid', `"${printable(text, 80)}" is no path to ask for`, {
+    next: 'write it from the root or from home, as /etc/valve.conf or ~/logs',
+  });
+}
+
+/** Whoever says which commands or paths means these kinds. */
+function kindsOf({ commands, paths }: Which): readonly RequestAction[] | undefined {
+  const kinds: RequestAction[] = [];
+  if (commands !== undefined) kinds.push('exec');
+  if (paths !== undefined) kinds.push('upload', 'download');
+  return kinds.length === 0 ? undefined : kinds;
+}
+
+function requireFitting(kinds: readonly RequestAction[], { commands, paths }: Which): void {
+  if (commands !== undefined && (kinds.includes('shell') || !kinds.includes('exec'))) {
+    throw new SallyportError('invalid', 'which commands is said of exec, and a shell runs any', {
+      next: 'leave shell away, or ask for it without --command',
+    });
+  }
+  if (paths !== undefined && !kinds.includes('upload') && !kinds.includes('download')) {
+    throw new SallyportError('invalid', 'which paths is said of upload and download', {
+      next: 'name one of these kinds, or leave --path away',
+    });
+  }
+}
+
+/** What policy is asked about a kind, each by itself. */
+function each(
+  action: RequestAction,
+  { commands, paths }: Which,
+): readonly { readonly action: RequestAction; readonly which?: One }[] {
+  if (action === 'exec' && commands !== undefined)
+    return commands.map((argv) => ({ action, which: { argv } }));
+  const isOfFiles = action === 'upload' || action === 'download';
+  if (isOfFiles && paths !== undefined) return paths.map((path) => ({ action, which: { path } }));
+  return [{ action }];
+}
+
+function helpless(target: string, { argv, path }: One): SallyportError {
+  const what =
+    argv === undefined ? `"${printable(path ?? '', 80)}"` : `"${printable(commandLine(argv), 80)}"`;
+  return new SallyportError('denied', `no approval would open ${what} on "${printable(target)}" to you`, {
+    next: 'an administrator can grant it in a policy with @approvers: docs/approvals.md',
+  });
 }
 
 async function requireTarget(

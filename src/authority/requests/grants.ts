@@ -1,10 +1,15 @@
 // A grant is an approved request that no session has used up yet. It opens one session, by the key that asked,
 // for what was asked; afterwards its approvals hold that session, for as long as they count.
 
-import { actionOf } from '../../core/decision.ts';
+import type { ChannelParams } from '../../core/channel.ts';
 import { limits } from '../../core/limits.ts';
 import { canonicalJson } from '../../core/json.ts';
-import { personsByPasskey, type AccessRequest, type ApprovalProof } from '../../core/request.ts';
+import {
+  isWithinScope,
+  personsByPasskey,
+  type AccessRequest,
+  type ApprovalProof,
+} from '../../core/request.ts';
 import { encodeEvidence, readAssertion } from '../../wire/approval.ts';
 import type { Session } from '../../core/session-record.ts';
 import { deviceCheckOf, isEnoughFor } from '../approvers/device-check.ts';
@@ -53,15 +58,25 @@ function covers(
   { service, params }: Wish,
   { cnf, now }: { readonly cnf: string; readonly now: number },
 ): boolean {
-  const action = actionOf(params);
   return (
     request.state === 'approved' &&
     request.cnf === cnf &&
     request.service === service?.id &&
-    request.actions.some((known) => known === action) &&
+    isWithinScope(request, params) &&
     now >= request.startAt &&
     now < request.usableUntil
   );
+}
+
+/** What was asked for binds each channel of the session that it opened. */
+export async function isOfItsRequest(
+  ctx: AuthorityContext,
+  session: Session,
+  params: ChannelParams,
+): Promise<boolean> {
+  if (session.request === undefined) return true;
+  const request = await ctx.store.get('request', session.request);
+  return request !== undefined && isWithinScope(request.value, params);
 }
 
 /** What a session's channels bring of its approvals, for a device that looks at them itself. */

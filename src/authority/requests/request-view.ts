@@ -37,6 +37,8 @@ export async function viewRequest(
     device: request.device,
     ...(service === undefined ? {} : { service }),
     actions: [...request.actions],
+    ...(request.commands === undefined ? {} : { commands: request.commands.map((words) => [...words]) }),
+    ...(request.paths === undefined ? {} : { paths: [...request.paths] }),
     forMs: request.forMs,
     reason: request.reason,
     ...(ticket === undefined ? {} : { ticket }),

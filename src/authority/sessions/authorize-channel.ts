@@ -18,7 +18,7 @@ import type { Open } from '../../wire/pass.ts';
 import { signStatement } from '../../wire/signed.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { LiveLink } from '../gates/gate-book.ts';
-import { approvalsOf, evidenceOf } from '../requests/grants.ts';
+import { approvalsOf, evidenceOf, isOfItsRequest } from '../requests/grants.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { paramsForLog } from './params-for-log.ts';
 import { chainOf } from './review-sessions.ts';
@@ -181,6 +181,14 @@ async function decide(
     throw await refuse(ctx, {
       code: 'pass_expired',
       message: 'the session has run out',
+      gate: session.gate,
+      of: session,
+    });
+  }
+  if (!(await isOfItsRequest(ctx, session, params))) {
+    throw await refuse(ctx, {
+      code: 'denied',
+      message: `nobody approved this on "${session.target}": the request that opened it was for something else`,
       gate: session.gate,
       of: session,
     });

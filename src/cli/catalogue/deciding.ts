@@ -25,11 +25,19 @@ export const deciding: readonly CommandSpec[] = [
         summary: 'only this; default: all that an approval opens there',
         completes: requestActions,
       },
+      {
+        name: 'command',
+        value: 'LINE',
+        many: true,
+        summary: 'only this command, word by word; no shell then',
+      },
+      { name: 'path', value: 'PATH', many: true, summary: 'only this path and what is below it, for files' },
       { name: 'wait', summary: 'wait until it is decided' },
     ],
     examples: [
       'sallyport request pump-7 --for 30m --reason "replace valve firmware" --ticket CHG-4711',
       'sallyport request pump-7 --for 1h --reason "night work" --at 22:00 --kind shell --wait',
+      'sallyport request pump-7 --for 5m --reason "it hangs" --command "systemctl restart valve"',
     ],
     notes: [
       'what is approved opens one session, by the key that asked, within an hour',

@@ -19,6 +19,8 @@ interface Options extends CommonOptions {
   readonly ticket?: string;
   readonly at?: string;
   readonly kind?: readonly string[];
+  readonly command?: readonly string[];
+  readonly path?: readonly string[];
   readonly wait?: boolean;
 }
 
@@ -35,6 +37,8 @@ export async function run(options: Options): Promise<number> {
       forMs,
       reason: options.reason,
       ...(actions === undefined ? {} : { actions }),
+      ...(options.command === undefined ? {} : { commands: [...options.command] }),
+      ...(options.path === undefined ? {} : { paths: [...options.path] }),
       ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
       ...(startAt === undefined ? {} : { startAt }),
     },

@@ -17,6 +17,8 @@ export function contentFields(request: RequestView, now: number): readonly Field
     ['who', `${printable(content.requester)} (${printable(content.kind)})`],
     ['on', printable(content.target)],
     ['what', printable(content.actions.join(', '))],
+    ['commands', linesOf(content.commands)],
+    ['paths', linesOf(content.paths)],
     ['for', `${formatDuration(content.forMs)}, once`],
     [
       'from',
@@ -25,6 +27,10 @@ export function contentFields(request: RequestView, now: number): readonly Field
     ['reason', printable(content.reason)],
     ['ticket', ticket === undefined ? undefined : printable(ticket)],
   ];
+}
+
+function linesOf(lines: readonly string[] | undefined): string | undefined {
+  return lines?.map((line) => printable(line, 400)).join('; ');
 }
 
 /** What has become of it. */

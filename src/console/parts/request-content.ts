@@ -10,6 +10,8 @@ export function rowsOf(content: RequestContent, now = Date.now()): readonly (rea
     ['Who', `${content.requester}${kind}`],
     ['On', content.target],
     ['What', content.actions.join(', ')],
+    ...(content.commands ?? []).map((line) => ['Command', line] as const),
+    ...(content.paths ?? []).map((path) => ['Path', path] as const),
     ['For', `${formatDuration(content.forMs)}, once`],
     [
       'From',

@@ -28,3 +28,16 @@ export function commandWords(line: string): readonly string[] | undefined {
   if (word !== undefined) words.push(word);
   return words;
 }
+
+const bareWord = /^[A-Za-z0-9_@%+=:,./-]+$/;
+
+/**
+ * The words joined by single spaces. A word with anything beyond plain characters is put in single quotes,
+ * as a shell would need it, because otherwise ["rm", "a b"] and ["rm", "a", "b"] would look alike to policy
+ * and not to the device.
+ */
+export function commandLine(argv: readonly string[]): string {
+  return argv
+    .map((word) => (bareWord.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
+    .join(' ');
+}
