@@ -354,6 +354,8 @@ export const limits = {
 
   requestCommandsMax: 16,
   commandLineMaxLength: 2_048,
+  /** Of all of them and the paths as JSON: with the approvals they go in one header to the device. */
+  requestScopeMaxBytes: 4_096,
 
   ticketsMax: 20_000,
   /** Closed, or past its window, for so long, a ticket is forgotten. */

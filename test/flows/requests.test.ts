@@ -346,6 +346,8 @@ test('what cannot be meant, or no approval would open, is refused when it is ask
   for (const path of ['etc/valve', '/etc/../root', '~bo/x'])
     assert.equal(await outcomeOf(file(ana, { paths: [path] })), 'invalid', path);
   assert.equal(await outcomeOf(file(ana, { commands: ["echo 'open"] })), 'invalid');
+  const long = Array.from({ length: 3 }, (_, n) => `echo ${n} ${'x'.repeat(1_500)}`);
+  assert.equal(await outcomeOf(file(ana, { commands: long })), 'too_large');
   usePolicy(
     world,
     `${see}\n${approve}\n@id("ls") @approvers("1")

@@ -56,7 +56,9 @@ async function requireOther(ctx: AuthorityContext, caller: Operator, typed: stri
   if (caller.identity.tenant !== defaultTenant) throw ownersOnly();
   if (typed === defaultTenant) throw yourself(typed);
   if ((await ctx.store.get('tenant', typed)) !== undefined) return typed;
-  throw missing('tenant', typed);
+  throw new SallyportError('not_found', `there is no tenant "${printable(typed, 80)}"`, {
+    next: '"sallyport tenants ls" lists them',
+  });
 }
 
 function requireRole(caller: Operator, typed: string): Role {

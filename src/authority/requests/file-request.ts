@@ -197,12 +197,16 @@ function scopeOf(
 type Which = Pick<RequestScope, 'commands' | 'paths'>;
 type One = Pick<QuestionContext, 'argv' | 'path'>;
 
-/** Throws `invalid` for what is no command, or no path in its normal form. */
+/** Throws `invalid` for what is no command, or no path in its normal form; `too_large`. */
 function whichOf({ commands, paths }: Body): Which {
-  return {
+  const which = {
     ...(commands === undefined ? {} : { commands: commands.map(requireCommand) }),
     ...(paths === undefined ? {} : { paths: paths.map(requirePath) }),
   };
+  if (Buffer.byteLength(JSON.stringify(which)) <= limits.requestScopeMaxBytes) return which;
+  throw new SallyportError('too_large', 'so many commands and paths are too much for one request', {
+    next: 'ask for them in several requests, or for a directory above',
+  });
 }
 
 function requirePath(text: string): string {

@@ -8,6 +8,9 @@ import { readRequestContent } from '../../core/request-content.ts';
 import { localTime, localTimeAndDistance } from '../moment.ts';
 import type { Field, Tone } from '../output.ts';
 
+/** The clocks of two machines differ by more. */
+const soonMs = 2_000;
+
 /** Of the signed content. */
 export function contentFields(request: RequestView, now: number): readonly Field[] {
   const content = readRequestContent(request.content);
@@ -17,20 +20,23 @@ export function contentFields(request: RequestView, now: number): readonly Field
     ['who', `${printable(content.requester)} (${printable(content.kind)})`],
     ['on', printable(content.target)],
     ['what', printable(content.actions.join(', '))],
-    ['commands', linesOf(content.commands)],
-    ['paths', linesOf(content.paths)],
+    ...rows('command', content.commands),
+    ...rows('path', content.paths),
     ['for', `${formatDuration(content.forMs)}, once`],
     [
       'from',
-      startAt > now ? localTimeAndDistance(new Date(startAt).toISOString(), now) : 'as soon as approved',
+      startAt > now + soonMs
+        ? localTimeAndDistance(new Date(startAt).toISOString(), now)
+        : 'as soon as approved',
     ],
     ['reason', printable(content.reason)],
     ['ticket', ticket === undefined ? undefined : printable(ticket)],
   ];
 }
 
-function linesOf(lines: readonly string[] | undefined): string | undefined {
-  return lines?.map((line) => printable(line, 400)).join('; ');
+/** One line each: two of them are not to be read as one. */
+function rows(title: string, lines: readonly string[] = []): readonly Field[] {
+  return lines.map((line) => [title, printable(line, 400)]);
 }
 
 /** What has become of it. */
