@@ -149,6 +149,7 @@ export async function addPerson(
   world: World,
   name: string,
   roles: Identity['roles'] = ['operator'],
+  tenant = 'default',
 ): Promise<Person> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const identity: Identity = {
@@ -156,7 +157,7 @@ export async function addPerson(
     kind: 'human',
     name,
     roles,
-    tenant: 'default',
+    tenant,
     createdAt: world.clock.now(),
   };
   await world.store.commit({ changes: [{ put: 'identity', value: identity, rev: 0 }], events: [] });

@@ -21,7 +21,16 @@ import { limits } from '../../src/core/limits.ts';
 import { keyId, signStatement } from '../../src/wire/signed.ts';
 import { privatePem } from '../../src/platform/keys.ts';
 import { makeLeaf, makePki } from '../contract/pki-fixture.ts';
-import { addDevice, addPerson, makeWorld, settle, type Person, type World } from './authority-world.ts';
+import { inTenant } from '../../src/authority/tenants/in-tenant.ts';
+import {
+  addDevice,
+  addPerson,
+  makeWorld,
+  settle,
+  usePolicy,
+  type Person,
+  type World,
+} from './authority-world.ts';
 
 const policy = `permit (principal in Role::"operator", action == Action::"discover", resource);
 @approvers("1") permit (principal in Role::"operator", action == Action::"exec", resource);
@@ -104,7 +113,7 @@ async function start(changes: { readonly mailPort?: number; readonly caFile?: st
 webhooks:
   chat: {url: "https://127.0.0.1:${portOf(hook)}/hooks/x", secretFile: ${join(folder, 'hook.secret')}}
 mail: {server: "127.0.0.1:${changes.mailPort ?? portOf(smtp.server)}", from: sallyport@example.com}
-addresses: {ana: ana@example.com, bo: bo@example.com}
+addresses: {ana: ana@example.com, bo: bo@example.com, acme/bo: bo@acme.example}
 ${changes.caFile ?? `caFile: ${join(folder, 'ca.pem')}`}
 `;
   await writeFile(join(folder, 'notifications.yaml'), yaml, { mode: 0o600 });
@@ -157,6 +166,24 @@ test('a request tells who may approve it, and its outcome who asked: by mail ove
   assert.equal(mails[1]?.to, 'ana@example.com');
   assert.match(mails[1]?.raw ?? '', /is approved by bo/);
   await until(async () => (await world.store.count('notice', {})) === 0);
+});
+
+test('R-071 what happens in a tenant is told to its own people, by their own addresses, and to no webhook', async () => {
+  await start();
+  const eve = await addPerson(world, 'eve', ['operator'], 'acme');
+  await addPerson(world, 'bo', ['approver'], 'acme');
+  await addDevice(world, 'pump-7', 'lyon', 'acme');
+  usePolicy(world, policy, 'acme');
+  const body = { target: 'pump-7', forMs: 60_000, reason: 'of acme' };
+  const filed = await fileRequest(inTenant(world.ctx, 'acme'), as(eve), body);
+  assert.deepEqual(filed.approvers, ['bo']);
+  await until(() => mails.length === 1);
+  assert.equal(mails[0]?.to, 'bo@acme.example');
+  // What comes afterwards is told, so what did not come before does not come.
+  await ask();
+  await until(() => mails.length === 2 && posts.length === 1);
+  assert.equal(mails[1]?.to, 'bo@example.com');
+  assert.doesNotMatch(posts[0]?.body ?? '', /of acme/);
 });
 
 test('a mail server that is down: queued, shown, tried again, and nothing waits for it', async () => {
