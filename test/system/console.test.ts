@@ -72,7 +72,7 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
   test('a browser that was told nothing does not trust it; after "sallyport trust" it does', async () => {
     const stranger = await browser('stranger');
     await assert.rejects(stranger.page.goto(`https://${stage.address}/`), /ERR_CERT_AUTHORITY_INVALID/);
-    for (const name of ['bo', 'ana', 'bo-again']) {
+    for (const name of ['bo', 'ana', 'bo-again', 'boss']) {
       const home = join(stage.folder, `browser-${name}`);
       await mkdir(home, { recursive: true });
       const surroundings = stage.surroundings('admin');
@@ -176,6 +176,33 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
     assert.equal(code, 255);
     assert.match(stderr, /"bo" took the approval back/);
     await bo.shows('withdrawn');
+  });
+
+  test('a request for commands shows each on a line of its own, and opens these alone', async () => {
+    const id = await ask('--ticket', 'CHG-4712', '--command', 'echo "a b"; true', '--command', 'uname -s');
+    await bo.page.goto(`https://${stage.address}/requests/${id}`);
+    await bo.shows("echo 'a b;' true");
+    await bo.shows('uname -s');
+    await look(bo, 'request-commands');
+    await bo.press('Approve with your passkey');
+    await bo.shows('1 of 1');
+    assert.notEqual((await stage.ana('exec', stage.device, '--', 'uname')).code, 0);
+    assert.equal((await stage.ana('exec', stage.device, '--', 'uname', '-s')).stdout, 'Linux\n');
+  });
+
+  test('R-071 an administrator of a tenant comes in by his link, and sees nothing of the others', async () => {
+    await ask('--ticket', 'CHG-4713');
+    const made = (await stage.adminJson('tenants', 'add', 'acme', '--admin', 'boss')) as {
+      readonly invite: { readonly link: string };
+    };
+    const boss = await browser('boss');
+    await boss.page.goto(made.invite.link);
+    await boss.press('Make a passkey');
+    await boss.shows('boss of acme at localhost');
+    await boss.page.getByRole('link', { name: 'Requests' }).click();
+    await boss.shows('Nothing waits for you');
+    await boss.page.getByRole('link', { name: 'Sessions' }).click();
+    await look(boss, 'tenant');
   });
 
   test('the next approver set is signed by a passkey over exactly what is shown', async () => {

@@ -1,6 +1,7 @@
 // What stands around every page: where one is, where one can go, who one is. Without a sign-in, the sign-in.
 
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import type { Whoami } from '../../api/enrollments.ts';
 import { call } from '../api.ts';
 import { useFreshStart, useMe } from '../me.ts';
 import { ErrorNote, useOnce } from '../parts/parts.tsx';
@@ -28,7 +29,7 @@ export function Frame() {
         <span className="brand">
           <img src="/icon.svg" alt="" width="24" height="24" /> Sallyport
         </span>
-        {me.data == null || isOpen ? null : <Places name={me.data.name} broker={me.data.broker} />}
+        {me.data == null || isOpen ? null : <Places {...me.data} />}
       </header>
       <main id="content" tabIndex={-1}>
         <ErrorNote error={me.error} />
@@ -50,7 +51,7 @@ function Alarms({ alarms }: { readonly alarms: readonly string[] }) {
   );
 }
 
-function Places({ name, broker }: { readonly name: string; readonly broker: string }) {
+function Places({ name, broker, tenant }: Pick<Whoami, 'name' | 'broker' | 'tenant'>) {
   const { run, error, isRunning } = useOnce();
   const freshStart = useFreshStart();
   const signOut = async (): Promise<void> => {
@@ -67,7 +68,7 @@ function Places({ name, broker }: { readonly name: string; readonly broker: stri
         ))}
       </nav>
       <span className="me">
-        {name} at {broker}
+        {tenant === undefined ? name : `${name} of ${tenant}`} at {broker}
         <button type="button" className="plain" disabled={isRunning} onClick={() => void run(signOut)}>
           Sign out
         </button>
