@@ -10,6 +10,7 @@ import type { TenantView } from '../../src/api/tenants.ts';
 import { issueCredential } from '../../src/authority/enroll/credentials.ts';
 import { newId, type SessionId } from '../../src/core/ids.ts';
 import type { Identity } from '../../src/core/identity.ts';
+import { deviceCheckOf } from '../../src/authority/approvers/device-check.ts';
 import { endSession } from '../../src/authority/sessions/end-session.ts';
 import { TenantBook } from '../../src/authority/store/tenant-book.ts';
 import type { TicketSource } from '../../src/authority/tickets/sources.ts';
@@ -635,6 +636,38 @@ describe('two tenants with the same names', () => {
     world.ctx.tickets.put({ ...ticket, tenant: 'acme' });
     assert.equal((await opened(boss, { ticket: 'CHG-1' })).status, 200);
     await apply(boss, anybody);
+  });
+
+  test('each makes its approver sets, and a device is asked about those of its own', async () => {
+    const makes = async (peer: Peer, person: string): Promise<unknown> => {
+      const body = { persons: [person], threshold: 1, forMs: 3_600_000 };
+      const made = await world.call(peer, 'POST /v1/approver-sets', { body });
+      assert.equal(made.status, 200, made.text);
+      return made.body['version'];
+    };
+    const keys = { approverKeys: ['k'.repeat(43)] };
+    await personIn(world, 'default', { name: 'ours', ...keys });
+    await personIn(world, 'acme', { name: 'theirs', ...keys });
+    assert.deepEqual([await makes(world.admin, 'ours'), await makes(boss, 'theirs')], [1, 1]);
+    const approvals = { check: 'verify', version: 1 } as const;
+    for (const [{ device }, name] of [
+      [ours, 'ours'],
+      [theirs, 'theirs'],
+    ] as const) {
+      const check = await deviceCheckOf(world.ctx, { ...device, approvals });
+      assert.deepEqual(
+        check?.set?.persons.map((person) => person.name),
+        [name],
+      );
+    }
+    const listed = await world.call<{ items: { persons: { name: string }[] }[] }>(
+      boss,
+      'GET /v1/approver-sets',
+    );
+    assert.deepEqual(
+      listed.body.items.map(({ persons }) => persons.map(({ name }) => name)),
+      [['theirs']],
+    );
   });
 
   test('each reads the events of its own; the broker’s owner reads all, and exports the one chain', async () => {

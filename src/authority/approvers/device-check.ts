@@ -6,6 +6,7 @@ import type { Device, DeviceApprovals } from '../../core/device.ts';
 import type { DeviceId } from '../../core/ids.ts';
 import type { AccessRequest } from '../../core/request.ts';
 import { openApproval, readAssertion } from '../../wire/approval.ts';
+import { nameIn } from '../../core/tenant.ts';
 import type { AuthorityContext } from '../context.ts';
 
 export interface DeviceCheck {
@@ -17,11 +18,12 @@ export interface DeviceCheck {
 /** Undefined for a device that leaves approvals to the broker. */
 export async function deviceCheckOf(
   ctx: AuthorityContext,
-  { approvals }: Device,
+  { tenant, approvals }: Device,
 ): Promise<DeviceCheck | undefined> {
   if (approvals === undefined) return undefined;
   const { check, version } = approvals;
-  const record = version === undefined ? undefined : await ctx.store.get('approverset', String(version));
+  const record =
+    version === undefined ? undefined : await ctx.store.get('approverset', nameIn(tenant, String(version)));
   return { check, set: record?.value.set };
 }
 
