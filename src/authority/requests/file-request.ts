@@ -14,10 +14,6 @@ import {
   type RequestAction,
   type RequestScope,
 } from '../../core/request.ts';
-import { commandLine } from '../../core/command-words.ts';
-import type { QuestionContext } from '../../core/decision.ts';
-import { normalPath } from '../../core/remote-path.ts';
-import { requireCommand } from '../admin/require-command.ts';
 import { ticketFaultWords } from '../../core/ticket.ts';
 import { parseTarget } from '../../core/target.ts';
 import { actor, type Operator } from '../admin/operator.ts';
@@ -28,6 +24,7 @@ import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
 import { canDiscover, lockOn, type Destination } from '../sessions/session-facts.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { approvalsNeeded, possibleApprovers } from './approvals.ts';
+import { each, helpless, kindsOf, requireFitting, whichOf, type Which } from './which.ts';
 import { viewRequest } from './request-view.ts';
 
 type Body = z.infer<typeof requestBody>;
@@ -192,70 +189,6 @@ function scopeOf(
     needed: Math.max(1, least, ...kept.map(({ needed }) => needed ?? 1)),
     byPasskey: kept.some(({ byPasskey }) => byPasskey),
   };
-}
-
-type Which = Pick<RequestScope, 'commands' | 'paths'>;
-type One = Pick<QuestionContext, 'argv' | 'path'>;
-
-/** Throws `invalid` for what is no command, or no path in its normal form; `too_large`. */
-function whichOf({ commands, paths }: Body): Which {
-  const which = {
-    ...(commands === undefined ? {} : { commands: commands.map(requireCommand) }),
-    ...(paths === undefined ? {} : { paths: paths.map(requirePath) }),
-  };
-  if (Buffer.byteLength(JSON.stringify(which)) <= limits.requestScopeMaxBytes) return which;
-  throw new SallyportError('too_large', 'so many commands and paths are too much for one request', {
-    next: 'ask for them in several requests, or for a directory above',
-  });
-}
-
-function requirePath(text: string): string {
-  const path = normalPath(text);
-  if (path !== undefined) return path;
-  throw new SallyportError('invalid', `"${printable(text, 80)}" is no path to ask for`, {
-    next: 'write it from the root or from home, as /etc/valve.conf or ~/logs',
-  });
-}
-
-/** Whoever says which commands or paths means these kinds. */
-function kindsOf({ commands, paths }: Which): readonly RequestAction[] | undefined {
-  const kinds: RequestAction[] = [];
-  if (commands !== undefined) kinds.push('exec');
-  if (paths !== undefined) kinds.push('upload', 'download');
-  return kinds.length === 0 ? undefined : kinds;
-}
-
-function requireFitting(kinds: readonly RequestAction[], { commands, paths }: Which): void {
-  if (commands !== undefined && (kinds.includes('shell') || !kinds.includes('exec'))) {
-    throw new SallyportError('invalid', 'which commands is said of exec, and a shell runs any', {
-      next: 'leave shell away, or ask for it without --command',
-    });
-  }
-  if (paths !== undefined && !kinds.includes('upload') && !kinds.includes('download')) {
-    throw new SallyportError('invalid', 'which paths is said of upload and download', {
-      next: 'name one of these kinds, or leave --path away',
-    });
-  }
-}
-
-/** What policy is asked about a kind, each by itself. */
-function each(
-  action: RequestAction,
-  { commands, paths }: Which,
-): readonly { readonly action: RequestAction; readonly which?: One }[] {
-  if (action === 'exec' && commands !== undefined)
-    return commands.map((argv) => ({ action, which: { argv } }));
-  const isOfFiles = action === 'upload' || action === 'download';
-  if (isOfFiles && paths !== undefined) return paths.map((path) => ({ action, which: { path } }));
-  return [{ action }];
-}
-
-function helpless(target: string, { argv, path }: One): SallyportError {
-  const what =
-    argv === undefined ? `"${printable(path ?? '', 80)}"` : `"${printable(commandLine(argv), 80)}"`;
-  return new SallyportError('denied', `no approval would open ${what} on "${printable(target)}" to you`, {
-    next: 'an administrator can grant it in a policy with @approvers: docs/approvals.md',
-  });
 }
 
 async function requireTarget(
