@@ -129,7 +129,7 @@ export interface EventActor {
 }
 
 export interface EventDraft {
-  /** Whose event it is; absent: of the broker itself and of its owner. */
+  /** Whose event it is; absent: of whom it is about, or else of the broker itself and its owner. */
   readonly tenant?: string;
   readonly type: EventType;
   readonly actor: EventActor;

@@ -11,6 +11,8 @@ import { issueCredential } from '../../src/authority/enroll/credentials.ts';
 import { newId, type SessionId } from '../../src/core/ids.ts';
 import type { Identity } from '../../src/core/identity.ts';
 import { deviceCheckOf } from '../../src/authority/approvers/device-check.ts';
+import { inTenant } from '../../src/authority/tenants/in-tenant.ts';
+import { recordTicket } from '../../src/authority/tickets/record-ticket.ts';
 import { endSession } from '../../src/authority/sessions/end-session.ts';
 import { TenantBook } from '../../src/authority/store/tenant-book.ts';
 import type { TicketSource } from '../../src/authority/tickets/sources.ts';
@@ -699,6 +701,29 @@ describe('two tenants with the same names', () => {
     });
     const ended = await world.store.events({ session: id, types: ['session.ended'] }, { limit: 1 });
     assert.equal(ended[0]?.tenant, 'acme');
+  });
+
+  test('what a ticket system tells is on the log of its tenant, and no other system speaks for the ticket', async () => {
+    const told = { changes: [], body: {} };
+    const ticket = { source: 'jira', isOpen: true, covers: ['pump-7'], changedAt: 0 };
+    await recordTicket(world.ctx, { ...ticket, id: 'OURS-1', tenant: 'default' }, told);
+    await recordTicket(world.ctx, { ...ticket, id: 'ACME-1', tenant: 'acme' }, told);
+    const changed = { types: ['ticket.changed'] };
+    for (const [tenant, id] of [
+      ['default', 'OURS-1'],
+      ['acme', 'ACME-1'],
+    ] as const) {
+      const events = await world.store.events({ ...changed, tenant }, { limit: 9 });
+      assert.deepEqual(
+        events.map(({ body }) => body['ticket']),
+        [id],
+      );
+    }
+    const [first] = await world.store.events({ ...changed, tenant: 'default' }, { limit: 1 });
+    assert.equal(first?.tenant, undefined, 'of the owner’s it is not said');
+    const other = { ...ticket, id: 'OURS-1', tenant: 'acme', source: 'theirs' };
+    const refused = recordTicket(inTenant(world.ctx, 'acme'), other, told);
+    await assert.rejects(refused, /"OURS-1" is a ticket of another system/);
   });
 
   test('a lock on a tenant cuts what it has at once, closes its links, and lets nobody of it in', async () => {

@@ -230,7 +230,7 @@ suite('I8 what stands on a ticket ends', () => {
   test('a channel that comes after it was closed is refused', async () => {
     await tell();
     const { session, linkNonce } = await open('CHG-4711');
-    world.ctx.tickets.forget('CHG-4711', { source: 'changes', upTo: 0 });
+    world.ctx.tickets.remove('CHG-4711');
     const late = outcomeOf(channel(world, ana, { session: session.id, target: 'pump-7', linkNonce }));
     assert.equal(await late, 'denied');
   });

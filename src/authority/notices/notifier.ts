@@ -178,6 +178,7 @@ export class Notifier {
             type: 'notice.failed',
             actor: { kind: 'system', id: 'authority' },
             outcome: 'failure',
+            tenant: notice.tenant,
             body: { type: notice.type, to: addressText(notice.to), subject: notice.subject, why: lastError },
           },
         ],

@@ -166,7 +166,7 @@ function scopeOf(
     .map(({ action, which: one }) => {
       const facts = { requester, destination, action, ticket, ...(one === undefined ? {} : { which: one }) };
       const byPolicy = approvalsNeeded(ctx, facts);
-      if (byPolicy === undefined && one !== undefined) throw helpless(body.target, one);
+      if (byPolicy === undefined && one !== undefined) throw helpless(body.target, action, one);
       const needed = byPolicy === undefined ? undefined : Math.max(byPolicy.count, least);
       return { action, needed, byPasskey: byPolicy?.byPasskey === true };
     });

@@ -67,10 +67,13 @@ export function each(
   return [{ action }];
 }
 
-export function helpless(target: string, { argv, path }: One): SallyportError {
-  const what =
-    argv === undefined ? `"${printable(path ?? '', 80)}"` : `"${printable(commandLine(argv), 80)}"`;
-  return new SallyportError('denied', `no approval would open ${what} on "${printable(target)}" to you`, {
-    next: 'an administrator can grant it in a policy with @approvers: docs/approvals.md',
-  });
+export function helpless(target: string, action: RequestAction, { argv, path = '' }: One): SallyportError {
+  const what = printable(argv === undefined ? path : commandLine(argv), 80);
+  return new SallyportError(
+    'denied',
+    `no approval would let you ${action} "${what}" on "${printable(target)}"`,
+    {
+      next: 'ask for what a policy with @approvers opens (--kind says for which): docs/approvals.md',
+    },
+  );
 }

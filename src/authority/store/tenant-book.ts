@@ -19,21 +19,26 @@ export class TenantBook {
     return book;
   }
 
-  /** The commit with whose each event is. What it makes is noted first: its own events come with it. */
+  /**
+   * The commit with whose each event is; of the owner's it is not said. What it makes is noted first: its own events
+   * come with it.
+   */
   stamp({ changes, events }: Commit): Commit {
     for (const change of changes) this.#noteChange(change);
-    return this.#tenants.size === 0
-      ? { changes, events }
-      : { changes, events: events.map((e) => this.#stamp(e)) };
+    return { changes, events: events.map((event) => this.#stamp(event)) };
   }
 
   #stamp(event: EventDraft): EventDraft {
-    if (event.tenant !== undefined) return event;
-    for (const id of [event.device, event.identity, event.actor.id]) {
-      const tenant = id === undefined ? undefined : this.#tenants.get(id);
-      if (tenant !== undefined) return { ...event, tenant };
-    }
-    return event;
+    const { tenant = this.#found(event), ...others } = event;
+    return tenant === undefined || tenant === defaultTenant ? others : { ...others, tenant };
+  }
+
+  #found({ device, identity, actor }: EventDraft): string | undefined {
+    if (this.#tenants.size === 0) return undefined;
+    const ids = [device, identity, actor.id];
+    return ids
+      .map((id) => (id === undefined ? undefined : this.#tenants.get(id)))
+      .find((found) => found !== undefined);
   }
 
   #noteChange(change: Change): void {

@@ -139,7 +139,6 @@ export class TenantStore implements Store {
 
   #own({ changes, events }: Commit): Commit {
     for (const change of changes) this.#requireOwn(change);
-    if (this.#tenant === defaultTenant) return { changes, events };
     return { changes, events: events.map((event) => ({ ...event, tenant: this.#tenant })) };
   }
 

@@ -20,8 +20,8 @@ export async function forgetTickets({ whole: ctx }: AuthorityContext): Promise<v
     if (overSince(ticket) >= before) continue;
     const { id, source, changedAt } = ticket;
     const upTo = Math.max(changedAt, ctx.tickets.forgottenUpTo(source));
-    // First in memory: what comes meanwhile is no newer than this.
-    ctx.tickets.forget(id, { source, upTo });
+    // Before: an old message that comes meanwhile finds it. The ticket itself goes only where nobody changed it.
+    ctx.tickets.forgetUpTo(source, upTo);
     await ctx.store.commit({
       changes: [
         { delete: 'ticket', id, rev },
@@ -29,6 +29,7 @@ export async function forgetTickets({ whole: ctx }: AuthorityContext): Promise<v
       ],
       events: [],
     });
+    ctx.tickets.remove(id);
   }
 }
 

@@ -4,6 +4,7 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Identity } from '../../core/identity.ts';
+import { defaultTenant } from '../../core/tenant.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import type { Ticket } from '../../core/ticket.ts';
@@ -121,10 +122,12 @@ async function note(
   name: string,
   body: { readonly answers: boolean; readonly ticket?: string; readonly why?: string },
 ): Promise<void> {
+  const tenant = ctx.tickets.sources.get(name)?.tenant ?? defaultTenant;
   await ctx.store.commit({
     changes: [],
     events: [
       {
+        tenant,
         type: 'ticket.source',
         actor: { kind: 'system', id: `tickets/${name}` },
         outcome: body.answers ? 'success' : 'failure',

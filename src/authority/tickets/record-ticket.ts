@@ -12,7 +12,7 @@ import type { Change } from '../store/store.ts';
 
 /** Nothing happens where a newer word is known. Throws `conflict`, `too_large`. */
 export async function recordTicket(
-  ctx: AuthorityContext,
+  { whole: ctx }: AuthorityContext,
   ticket: Ticket,
   told: { readonly changes: readonly Change[]; readonly body: JsonObject },
 ): Promise<void> {
@@ -42,6 +42,7 @@ export async function recordTicket(
         type: 'ticket.changed',
         actor: { kind: 'system', id: `tickets/${source}` },
         outcome: 'success',
+        tenant: ticket.tenant,
         body: {
           ticket: id,
           open: isOpen,

@@ -38,9 +38,12 @@ export class TicketBook {
     this.#tickets.set(ticket.id, ticket);
   }
 
-  forget(id: string, { source, upTo }: { readonly source: string; readonly upTo: number }): void {
+  remove(id: string): void {
     this.#tickets.delete(id);
-    this.#forgotten.set(source, upTo);
+  }
+
+  forgetUpTo(source: string, at: number): void {
+    this.#forgotten.set(source, at);
   }
 
   /** What this source said of a ticket that is not known counts from then on, Unix ms. */
