@@ -2,7 +2,7 @@
 // what an earlier run left behind is ended first, then it dials; when it stops, sessions end before the
 // link does, and receipts leave last.
 
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { SallyportError } from '../core/errors.ts';
 import type { Environment } from '../link/choose-proxy.ts';
@@ -19,7 +19,10 @@ import { ApprovalReport } from './approvals/report.ts';
 import type { Welcomed } from './link-greeting.ts';
 import { dialLink, type AgentLink, type LinkOptions } from './link.ts';
 import { LiveRecords } from './live-records.ts';
-import { claimSocket } from './local-socket.ts';
+import type { OnSite } from './break-glass/on-site.ts';
+import { assembleOnSite } from './break-glass/assemble.ts';
+import type { PinnedKeys } from './break-glass/pinned-keys.ts';
+import { claimSocket, Conversation } from './local-socket.ts';
 import { readMachineId, requireMachine } from './machine.ts';
 import { Owner } from './owner/owner.ts';
 import { rulesFile } from './owner/load-rules.ts';
@@ -69,8 +72,8 @@ export async function runAgent(options: RunAgentOptions): Promise<void> {
   const machine = { id: await readMachineId(), isMoved: options.isMoved === true };
   await requireMachine(dir, machine);
   let agent: Agent | undefined;
-  const socket = await claimSocket(dir, (order) => {
-    if (agent !== undefined) return agent.obey(order);
+  const socket = await claimSocket(dir, async (order) => {
+    if (agent !== undefined) return await agent.obey(order);
     throw new SallyportError('unavailable', 'the agent is only starting', { next: 'try again' });
   });
   try {
@@ -97,6 +100,8 @@ interface AgentParts {
   readonly approvals: Approvals;
   readonly approvalReport: ApprovalReport;
   readonly reports: SessionReports;
+  readonly keys: PinnedKeys;
+  readonly onSite: OnSite;
 }
 
 class Agent {
@@ -145,13 +150,14 @@ class Agent {
     });
     options.onReload?.(() => void agent.#reload());
     const { proxy } = await findProxy(file.current.address, { dir: file.dir, env: options.env ?? {} });
-    const post = async (path: string, body: object) =>
+    const post = async (path: string, body: object, timeoutMs?: number) =>
       await postAsDevice(path, body, {
         file,
         key,
         proxy,
         address: agent.#address,
         trueTime: () => agent.#signedNow(),
+        timeoutMs,
       });
     const approvalReport = new ApprovalReport({
       approvals,
@@ -176,9 +182,25 @@ class Agent {
     const records = await LiveRecords.open(file.dir);
     const given = { file, key, proxy, signer, version, clock, random, log };
     const device = file.current.deviceId;
-    const leftovers = await endLeftovers({ processes, records, log });
+    const { keys, onSite, leftovers } = await assembleOnSite({
+      dir: file.dir,
+      state: file.current,
+      // Where the owner does not leave it to the broker who is let in, neither whose keys are.
+      isFixed: () => owner.rules.approvals !== 'off',
+      signer,
+      clock,
+      random,
+      log,
+      processes,
+      records,
+      leftovers: await endLeftovers({ processes, records, log }),
+      startedAt: latestKnown(file, clock),
+      now: () => Math.round(agent.#signedNow() ?? latestKnown(file, clock)),
+      post,
+    });
     const reports = new SessionReports({ device, receipts, records, clock, log }, leftovers);
-    const parts = { ...given, receipts, processes, records, owner, approvals, approvalReport, reports };
+    const opened = { keys, onSite, approvals, approvalReport };
+    const parts = { ...given, ...opened, receipts, processes, records, owner, reports };
     const agent = new Agent(parts, options);
     owner.onRefused = (session) => agent.#link?.table.end(session, 'owner_cut');
     approvals.onRefused = owner.onRefused;
@@ -202,6 +224,7 @@ class Agent {
       log,
       now,
       signedNow,
+      onBreakGlassKeys: async (offered) => await this.#parts.keys.follow(offered),
     });
     const stop = new AbortController();
     const stopped = keepDialling({
@@ -214,7 +237,7 @@ class Agent {
     await untilAborted(this.#options.signal);
     log.info({}, 'the agent stops');
     this.#parts.owner.consent.stop();
-    await this.#link?.close();
+    await Promise.all([this.#link?.close(), this.#parts.onSite.stop()]);
     stop.abort();
     await Promise.all([stopped, renewal.stop(), this.#parts.approvalReport.stop()]);
     await Promise.all(this.#teardowns);
@@ -249,20 +272,35 @@ class Agent {
 
   /** Throws SallyportError with words. */
   async obey(order: Order): Promise<object> {
-    const { owner, approvals, log } = this.#parts;
+    const { owner, approvals, keys, onSite, log } = this.#parts;
     if (order.do === 'status') return this.#status();
+    if (order.do === 'breakglass') {
+      const { content, signatures, pty } = order;
+      const shell = await onSite.open({ content, signatures }, pty);
+      return new Conversation({ ...shell.opened }, (stream) => shell.take(stream));
+    }
+    if (order.do === 'pin_breakglass') {
+      log.info(
+        { keys: order.keys?.keys.map(({ name }) => name) ?? 'of the broker' },
+        'the owner pins offline keys',
+      );
+      await (order.keys === null ? keys.leaveToBroker() : keys.pin(order.keys));
+      return { pinned: order.keys?.keys.length ?? 0 };
+    }
     if (order.do === 'pin') {
       log.info({ version: order.approvers.set.version }, 'the owner pins an approver set');
       await approvals.pin(order.approvers, this.#signedNow());
       return { pinned: order.approvers.set.version };
     }
     log.info({ ...order }, 'the owner gave an order');
-    return obey(order, { owner, table: this.#link?.table });
+    return obey(order, { owner, table: this.#link?.table, onSite });
   }
 
   #status(): object {
-    const { file, version, processes, receipts, owner, approvals, proxy, clock } = this.#parts;
+    const { file, version, processes, receipts, owner, approvals, keys, onSite, proxy, clock } = this.#parts;
     return describeStatus({
+      keys: keys.current,
+      onSite: onSite.live,
       state: file.current,
       version,
       dial: this.#dial,
@@ -310,11 +348,12 @@ class Agent {
   }
 
   #onWelcomed(link: AgentLink, { time, awaited }: Welcomed): void {
-    const { file, reports, approvalReport, clock, log } = this.#parts;
+    const { file, reports, approvalReport, onSite, clock, log } = this.#parts;
     this.#link = link;
     this.#time = time;
     log.info({}, 'the link is up');
     reports.onTime(timeAt(time, clock.bootMs()));
+    onSite.tellBroker();
     approvalReport.tell();
     const earlier = [...this.#teardowns].filter((teardown) => teardown !== link.tornDown);
     Promise.all(earlier)
@@ -352,6 +391,11 @@ class Agent {
   #signedNow(): number | undefined {
     return this.#time === undefined ? undefined : timeAt(this.#time, this.#parts.clock.bootMs());
   }
+}
+
+/** Without signed time: a clock that stands behind is moved on to what is certainly over. Unix ms. */
+function latestKnown({ current }: StateFile, clock: Clock): number {
+  return Math.max(clock.now(), new X509Certificate(current.certificate).validFromDate.getTime());
 }
 
 /** Negative test I17: nothing of a killed agent's sessions lives on once the next one dials. */

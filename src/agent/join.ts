@@ -3,6 +3,7 @@
 // is written last: a join that failed anywhere leaves nothing that looks like a device.
 
 import { X509Certificate, type KeyObject } from 'node:crypto';
+import { parseBreakGlassKeys } from '../core/break-glass.ts';
 import { SallyportError } from '../core/errors.ts';
 import { parseToken } from '../core/token.ts';
 import { parseAddress } from '../link/address.ts';
@@ -16,6 +17,7 @@ import { complete, text, whole, type Fields } from '../wire/fields.ts';
 import { openKeyset } from '../wire/keyset.ts';
 import { peerOf } from '../wire/tls-peer.ts';
 import { sha256 } from '../wire/signed.ts';
+import { storePinnedKeys } from './break-glass/pinned-keys.ts';
 import { bindToMachine, readMachineId } from './machine.ts';
 import { givenProxy, keepProxy, type ProxyFlags } from './proxy.ts';
 import { defaultStateDir, keyPath, loadState, saveState, type AgentState } from './state.ts';
@@ -73,6 +75,8 @@ export async function joinAgent(options: JoinOptions): Promise<Joined> {
   await storePrivateKey(keyPath(dir), key);
   if (given !== undefined) await keepProxy(dir, given);
   await bindToMachine(dir, await readMachineId());
+  const offered = isFields(body) ? parseBreakGlassKeys(body['breakGlass']) : undefined;
+  if (offered !== undefined) await storePinnedKeys(dir, { keys: offered, by: 'broker' });
   await saveState(dir, state);
   return {
     deviceId: state.deviceId,

@@ -1,14 +1,18 @@
 // The agent's unix socket, agent.sock (0600) in its state directory: one agent per directory, and the
 // orders of the local owner (owner/orders.ts). A connection is one line of JSON each way, bounded in bytes
-// and time; nothing by it can open anything that a pass did not. It is the agent's only listener (R-001).
+// and time; after a sealed request that opens this device it goes on as the terminal's channel. Nothing else
+// by it can open anything that a pass did not. It is the agent's only listener (R-001).
 
 import { randomBytes } from 'node:crypto';
 import { chmod, rename, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { fromProblem, SallyportError, toProblem } from '../core/errors.ts';
 import { parseJsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import type { ByteStream } from '../link/byte-stream.ts';
+import { socketStream } from '../link/socket-stream.ts';
 import { parseOrder, type Order } from './owner/orders.ts';
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL. */
@@ -18,15 +22,25 @@ export interface LocalSocket {
   close(): Promise<void>;
 }
 
+/** An answer that the connection does not end with: what follows on it is a channel. */
+export class Conversation {
+  readonly answer: object;
+  readonly take: (stream: ByteStream) => void;
+
+  constructor(answer: object, take: (stream: ByteStream) => void) {
+    this.answer = answer;
+    this.take = take;
+  }
+}
+
+export type Obey = (order: Order) => object | Promise<object>;
+
 export function socketPath(dir: string): string {
   return join(dir, 'agent.sock');
 }
 
 /** Takes the directory for this process. Throws with words where another agent has it. */
-export async function claimSocket(
-  dir: string,
-  obey: (order: Order) => object | Promise<object>,
-): Promise<LocalSocket> {
+export async function claimSocket(dir: string, obey: Obey): Promise<LocalSocket> {
   const path = socketPath(dir);
   if (Buffer.byteLength(path) > socketPathMaxBytes) {
     throw new SallyportError('invalid', `the path "${path}" is too long for a unix socket`, {
@@ -57,7 +71,29 @@ export async function orderAgent(
   order: Order,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const text = await ask(socketPath(dir), order);
+  return text === undefined ? undefined : readAnswer(text);
+}
+
+export interface Conversed {
+  readonly answer: Readonly<Record<string, unknown>>;
+  readonly stream: ByteStream;
+}
+
+/** The same for an order whose connection goes on. */
+export async function converseWithAgent(dir: string, order: Order): Promise<Conversed | undefined> {
+  const socket = connect({ path: socketPath(dir) });
+  const text = await lineFrom(socket, order);
   if (text === undefined) return undefined;
+  try {
+    return { answer: readAnswer(text), stream: socketStream(socket) };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Throws what the agent refused with. */
+function readAnswer(text: string): Readonly<Record<string, unknown>> {
   const answer = parseJsonObject(text);
   const refused = fromProblem(answer);
   if (refused !== undefined) throw refused;
@@ -66,28 +102,33 @@ export async function orderAgent(
 }
 
 /** One line in, one line out. */
-function serve(socket: Socket, obey: (order: Order) => object | Promise<object>): void {
-  let request = '';
-  let isAnswered = false;
+function serve(socket: Socket, obey: Obey): void {
+  const request = new StringDecoder('utf8');
+  let line = '';
   const answer = (said: object): void => {
-    socket.end(`${JSON.stringify(said)}\n`);
+    if (!(said instanceof Conversation)) return void socket.end(`${JSON.stringify(said)}\n`);
+    socket.write(`${JSON.stringify(said.answer)}\n`);
+    said.take(socketStream(socket));
   };
-  socket.setEncoding('utf8');
+  const onData = (chunk: Buffer): void => {
+    line += request.write(chunk);
+    const end = line.indexOf('\n');
+    if (end < 0 && line.length <= limits.localRequestMaxBytes) return;
+    // What comes after the line waits, for whoever takes the connection over.
+    socket.off('data', onData);
+    socket.pause();
+    socket.setTimeout(0);
+    const isOrder = end === line.length - 1 && end <= limits.localRequestMaxBytes;
+    if (isOrder) void answerTo(line.slice(0, end), obey).then(answer);
+    else answer(toProblem(notAnOrder()));
+  };
   socket.setTimeout(limits.localAnswerTimeoutMs, () => socket.destroy());
   // A reader that leaves early is no fault of ours.
   socket.on('error', () => socket.destroy());
-  socket.on('data', (chunk: string) => {
-    if (isAnswered) return;
-    request += chunk;
-    const end = request.indexOf('\n');
-    if (end < 0 && request.length <= limits.localRequestMaxBytes) return;
-    isAnswered = true;
-    if (end < 0 || end > limits.localRequestMaxBytes) answer(toProblem(notAnOrder()));
-    else void answerTo(request.slice(0, end), obey).then(answer);
-  });
+  socket.on('data', onData);
 }
 
-async function answerTo(line: string, obey: (order: Order) => object | Promise<object>): Promise<object> {
+async function answerTo(line: string, obey: Obey): Promise<object> {
   const order = parseOrder(line);
   if (order === undefined) return toProblem(notAnOrder());
   try {
@@ -141,22 +182,41 @@ function listen(server: Server, path: string): Promise<boolean> {
 }
 
 /** Undefined when nobody listens. An agent too busy to answer still counts as living. */
-function ask(path: string, order: Order): Promise<string | undefined> {
+async function ask(path: string, order: Order): Promise<string | undefined> {
+  const socket = connect({ path });
+  socket.setTimeout(limits.localAnswerTimeoutMs, () => socket.destroy());
+  const line = await lineFrom(socket, order);
+  socket.destroy();
+  return line;
+}
+
+/** The line that answers the order, or what there is of it; undefined when nobody listens. */
+function lineFrom(socket: Socket, order: Order): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ path });
-    let answer = '';
+    const parts: Buffer[] = [];
+    let length = 0;
     let isConnected = false;
-    socket.setTimeout(limits.localAnswerTimeoutMs, () => socket.destroy());
-    socket.setEncoding('utf8');
+    const give = (): void => {
+      socket.off('data', onData).off('close', give);
+      resolve(isConnected ? Buffer.concat(parts).toString('utf8') : undefined);
+    };
+    const onData = (chunk: Buffer): void => {
+      const end = chunk.indexOf('\n');
+      parts.push(end < 0 ? chunk : chunk.subarray(0, end));
+      length += chunk.length;
+      if (end < 0 && length <= limits.localAnswerMaxBytes) return;
+      socket.pause();
+      // What follows is for whoever goes on with the connection.
+      if (end >= 0 && end + 1 < chunk.length) socket.unshift(chunk.subarray(end + 1));
+      give();
+    };
     socket.once('connect', () => {
       isConnected = true;
       socket.write(`${JSON.stringify(order)}\n`);
     });
-    socket.on('data', (chunk: string) => {
-      if (answer.length < limits.localAnswerMaxBytes) answer += chunk;
-    });
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => resolve(isConnected ? answer : undefined));
+    socket.on('data', onData);
+    socket.once('close', give);
   });
 }
 

@@ -12,11 +12,12 @@ export interface DeviceCaller {
   readonly proxy: OutboundProxy | undefined;
   readonly address: string;
   readonly trueTime: () => number | undefined;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Throws SallyportError when the broker did not take it. */
 export async function postAsDevice(path: string, body: object, device: DeviceCaller): Promise<ApiAnswer> {
-  const { file, key, proxy, address, trueTime } = device;
+  const { file, key, proxy, address, trueTime, timeoutMs } = device;
   const { root, trustDomain, certificate } = file.current;
   return await apiRequest({
     address,
@@ -29,5 +30,6 @@ export async function postAsDevice(path: string, body: object, device: DeviceCal
     path,
     body,
     trueTime,
+    timeoutMs,
   });
 }

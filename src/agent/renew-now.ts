@@ -5,11 +5,14 @@ import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../core/errors.ts';
 import type { Environment } from '../link/choose-proxy.ts';
 import { systemClock } from '../platform/clock.ts';
+import { createLog } from '../platform/log.ts';
 import { systemRandom } from '../platform/random.ts';
 import { keyId } from '../wire/signed.ts';
+import { PinnedKeys } from './break-glass/pinned-keys.ts';
 import { claimSocket } from './local-socket.ts';
 import { readMachineId, requireMachine } from './machine.ts';
 import { findProxy } from './proxy.ts';
+import { loadRules, rulesFile } from './owner/load-rules.ts';
 import { renewOnce, wayFor } from './renewal.ts';
 import { loadJoined, placesOf, StateFile } from './state.ts';
 
@@ -43,7 +46,21 @@ export async function renewNow(
 /** At the first place that answers; what is prepared once is sent to each. */
 async function renewAnywhere(file: StateFile, key: KeyObject, env: Environment): Promise<void> {
   const signer = { kid: keyId(createPublicKey(key)), privateKey: key };
-  const given = { file, key, signer, random: systemRandom, signedNow: () => undefined };
+  const rules = await loadRules(rulesFile(file.dir, undefined).path);
+  const log = await createLog({ component: 'agent' });
+  const keys = await PinnedKeys.open({
+    dir: file.dir,
+    isFixed: () => (rules?.approvals ?? 'off') !== 'off',
+    log,
+  });
+  const given = {
+    file,
+    key,
+    signer,
+    random: systemRandom,
+    signedNow: () => undefined,
+    onBreakGlassKeys: async (offered: unknown) => await keys.follow(offered),
+  };
   const places = placesOf(file.current);
   for (const [at, address] of places.entries()) {
     const { proxy } = await findProxy(address, { dir: file.dir, env });

@@ -30,6 +30,8 @@ export interface OneRenewal {
   readonly random: Random;
   /** Signed time, where it is known. */
   readonly signedNow: () => number | undefined;
+  /** Given the broker's offline keys, as they came, where it says any. */
+  readonly onBreakGlassKeys?: (offered: unknown) => Promise<void>;
   /** Default: apiRequest. */
   readonly request?: (request: ApiRequest) => Promise<ApiAnswer>;
 }
@@ -80,6 +82,7 @@ export async function renewOnce(options: OneRenewal, way: RenewalWay = 'renew'):
     trueTime: options.signedNow,
   });
   const answer = readRenewed(body, state, { key, n: n + 1 });
+  if (answer.breakGlass !== undefined) await options.onBreakGlassKeys?.(answer.breakGlass);
   await file.update((current) => ({
     ...current,
     certificate: answer.certificate,
@@ -119,6 +122,7 @@ interface Renewal {
   readonly keysetVersion: number;
   readonly root: string;
   readonly proof: string | undefined;
+  readonly breakGlass: unknown;
 }
 
 function readRenewed(
@@ -145,6 +149,7 @@ function readRenewed(
       keysetVersion: opened.keyset.version,
       root: opened.root.toString(),
       proof: text(fields, 'proof'),
+      breakGlass: fields['breakGlass'],
     };
   }
   throw new SallyportError('unavailable', 'the broker answered a renewal with something that is not one', {

@@ -6,6 +6,8 @@ import type { OutboundProxy } from '../link/outbound-proxy.ts';
 import type { DialState } from '../link/reconnect.ts';
 import type { ApprovalCheck } from '../core/approver-set.ts';
 import type { Approvals } from './approvals/approvals.ts';
+import type { Opened } from './break-glass/on-site.ts';
+import type { Pinned } from './break-glass/pinned-keys.ts';
 import type { AgentLink } from './link.ts';
 import { orderAgent } from './local-socket.ts';
 import type { Owner } from './owner/owner.ts';
@@ -48,6 +50,13 @@ export interface RunningStatus {
     readonly since: string;
     readonly until: string;
   }[];
+  /** Offline keys that open this device on site, and who is in by them. */
+  readonly breakGlass?: {
+    readonly need: number;
+    readonly keys: readonly string[];
+    readonly pinnedBy: Pinned['by'];
+    readonly open?: Opened;
+  };
   readonly owner: {
     /** Whether an agent.yaml narrows what the broker may ask for. */
     readonly hasRules: boolean;
@@ -107,6 +116,8 @@ export function describeStatus(facts: {
   readonly proxy: OutboundProxy | undefined;
   readonly address: string;
   readonly clock: Clock;
+  readonly keys: Pinned | undefined;
+  readonly onSite: Opened | undefined;
 }): RunningStatus {
   const { dial, link, version, teardown, receiptsWaiting, owner, approvals, proxy, address, clock } = facts;
   const { check, set } = approvals.state;
@@ -137,6 +148,7 @@ export function describeStatus(facts: {
       since: wallTime(since),
       until: wallTime(until),
     })),
+    ...describeKeys(facts),
     owner: {
       hasRules: owner.rules !== noRules,
       consent: owner.rules.isConsentRequired ? 'required' : 'not_required',
@@ -147,6 +159,19 @@ export function describeStatus(facts: {
         : { approverSet: { version: set.version, expiresAt: new Date(set.expiresAt).toISOString() } }),
     },
   };
+}
+
+function describeKeys({
+  keys: pinned,
+  onSite,
+}: {
+  readonly keys: Pinned | undefined;
+  readonly onSite: Opened | undefined;
+}): Pick<RunningStatus, 'breakGlass'> {
+  if (pinned === undefined || (pinned.keys.keys.length === 0 && onSite === undefined)) return {};
+  const { need, keys } = pinned.keys;
+  const open = onSite === undefined ? {} : { open: onSite };
+  return { breakGlass: { need, keys: keys.map(({ name }) => name), pinnedBy: pinned.by, ...open } };
 }
 
 function linkWord(dial: DialState<AgentLink>, link: AgentLink | undefined): RunningStatus['link'] {

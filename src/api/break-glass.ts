@@ -1,9 +1,10 @@
 // Break-glass: which offline keys count, sealed requests, and their review.
 
 import { z } from 'zod';
+import { onSiteEnds } from '../core/break-glass.ts';
 import { limits } from '../core/limits.ts';
-import { name, named, pageOf, pageQuery, reason, time } from './problem.ts';
-import { byId, operators, type Route } from './route.ts';
+import { done, name, named, pageOf, pageQuery, reason, time } from './problem.ts';
+import { byId, devices, operators, type Route } from './route.ts';
 
 export const breakGlassKeys = z.object({
   need: z.number().int(),
@@ -27,12 +28,25 @@ export const breakGlassBody = z.strictObject({
 
 export const breakGlassView = z.object({
   id: z.string(),
-  identity: named,
+  /** By name: the identity's, or as it was signed for on site. */
+  who: z.string(),
+  identity: named.optional(),
+  /** A device let him in itself, and told of it. */
+  onSite: z
+    .object({
+      /** The broker had said yes before. */
+      wasAsked: z.boolean(),
+      endedAt: time.optional(),
+      cause: z.enum(onSiteEnds).optional(),
+      /** Of the recording on the device: SHA-256, base64url. */
+      recording: z.object({ sha256: z.string(), bytes: z.number().int() }).optional(),
+    })
+    .optional(),
   target: z.string(),
   reason: z.string(),
   forMs: z.number().int(),
   signers: z.array(z.string()),
-  request: z.string(),
+  request: z.string().optional(),
   session: z.string().optional(),
   openedAt: time,
   reviewBy: time,
@@ -92,5 +106,21 @@ export const breakGlassRoutes = {
     params: byId,
     body: z.strictObject({ review: reason }),
     response: breakGlassView,
+  },
+  deviceBreakGlass: {
+    method: 'POST',
+    path: '/v1/device/break-glass',
+    summary: 'Ask whether a sealed request may open this device for somebody who is there',
+    who: devices,
+    body: breakGlassBody,
+    response: done,
+  },
+  deviceBreakGlassReport: {
+    method: 'POST',
+    path: '/v1/device/break-glass/reports',
+    summary: 'Say what offline keys opened on this device, and how it ended',
+    who: devices,
+    body: z.strictObject({ report: z.string().max(limits.onSiteReportMaxBytes) }),
+    response: done,
   },
 } as const satisfies Record<string, Route>;

@@ -23,6 +23,11 @@ export const trust = z.object({
   consoleRoot: z.string().optional(),
 });
 
+const pinnedKeys = z.object({
+  need: z.number().int(),
+  keys: z.array(z.object({ name: z.string(), spki: z.string() })),
+});
+
 export const redeemBody = z.strictObject({ token: z.string().max(512), csr });
 
 /** `certificate` is a PEM chain, leaf first, without the root. */
@@ -44,6 +49,8 @@ export const redeemed = z.object({
   renewal: z.object({ n: z.number().int(), secret: z.string() }).optional(),
   /** device: it has joined, and waits until a person accepts it. */
   hold: z.enum(holdReasons).optional(),
+  /** device: the offline keys that open it on site. */
+  breakGlass: pinnedKeys.optional(),
 });
 export type Redeemed = z.infer<typeof redeemed>;
 
@@ -55,6 +62,7 @@ export const renewed = z.object({
   certificate: z.string(),
   keyset: z.string(),
   proof: z.string(),
+  breakGlass: pinnedKeys.optional(),
 });
 export type Renewed = z.infer<typeof renewed>;
 

@@ -117,8 +117,8 @@ export function readSignIn(broker: string): SignIn | undefined {
   return { ...profile, key, keyPem };
 }
 
-/** The sign-in to work with. Throws `unauthenticated`, in words, when there is none or it is over. */
-export function loadSignIn(options: { readonly broker?: string | undefined }, now: number): SignIn {
+/** Who this machine was last signed in as, however long ago. Throws `unauthenticated` when it never was. */
+export function knownSignIn(options: { readonly broker?: string | undefined }): SignIn {
   const broker = chosenBroker(options.broker);
   const found = broker === undefined ? undefined : readSignIn(broker);
   if (found === undefined) {
@@ -127,6 +127,12 @@ export function loadSignIn(options: { readonly broker?: string | undefined }, no
       next: `sallyport login ${broker ?? 'ADDRESS'} --invite … (an administrator makes the invite)`,
     });
   }
+  return found;
+}
+
+/** The sign-in to work with. Throws `unauthenticated`, in words, when there is none or it is over. */
+export function loadSignIn(options: { readonly broker?: string | undefined }, now: number): SignIn {
+  const found = knownSignIn(options);
   if (now > found.notAfter) {
     throw new SallyportError(
       'unauthenticated',

@@ -188,7 +188,7 @@ function parseEnv(value: unknown): Readonly<Record<string, string>> | string {
   return env;
 }
 
-function parsePty(value: unknown): PtyParams | string {
+export function parsePty(value: unknown): PtyParams | string {
   if (!isRecord(value)) return 'the pty must be an object';
   const { term, cols, rows } = value;
   if (typeof term !== 'string' || !termPattern.test(term)) return 'the terminal type is not valid';

@@ -102,6 +102,7 @@ export const eventTypes = [
   'delegation.refused',
   'breakglass.keys_set',
   'breakglass.opened',
+  'breakglass.ended',
   'breakglass.refused',
   'breakglass.reviewed',
   'session.waiting',

@@ -305,6 +305,15 @@ export const limits = {
   sealedRequestLifeMs: 24 * 60 * 60_000,
   /** Clocks of the machines where they are made are not all right. */
   sealedRequestAheadMs: 10 * 60_000,
+  /** On a device, by somebody who is there: how long the broker is asked first, and uses and recordings kept. */
+  onSiteAskMs: 5_000,
+  onSiteReportMaxBytes: 256 * 1024,
+  onSiteUsesMax: 100,
+  onSiteRecordingMaxBytes: 64 * 1024 * 1024,
+  /** Output that waits for the recording's disk, before the shell is told to wait. */
+  onSiteHeldBytes: 256 * 1024,
+  onSiteSyncMs: 1_000,
+  onSiteRetryMs: 30_000,
   /** Step-up: how old a policy may let a passkey's yes be; how long one is waited for, and good for its session. */
   mfaAgeMaxMs: 24 * 60 * 60_000,
   stepUpLifeMs: 5 * 60_000,

@@ -1,7 +1,13 @@
 // A sealed request of break-glass as it travels in a file: its text, and what the offline keys signed of it:
 // statements of purpose `breakglass` over SHA-256("sallyport/break-glass/v1\0" || RFC 8785 text).
 
-import { parseSealedRequest, type SealedRequest } from '../core/break-glass.ts';
+import {
+  parseOnSiteRequest,
+  parseSealedRequest,
+  type BreakGlassKeys,
+  type OnSiteRequest,
+  type SealedRequest,
+} from '../core/break-glass.ts';
 import { canonicalJson, parseJsonObject, type JsonObject } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { openByOwnKey, textDigest } from './approval.ts';
@@ -16,7 +22,7 @@ export interface SealedFile {
 
 const fileFormat = 1;
 
-export function sealedText(request: SealedRequest): string {
+export function sealedText(request: SealedRequest | OnSiteRequest): string {
   return canonicalJson(request as unknown as JsonObject);
 }
 
@@ -33,6 +39,12 @@ export function breakGlassId(content: string): string {
 /** The request that is in it; undefined for a text that is not the one canonical form of one. */
 export function openSealed(content: string): SealedRequest | undefined {
   const request = parseSealedRequest(parseJsonObject(content));
+  return request !== undefined && sealedText(request) === content ? request : undefined;
+}
+
+/** The same for one that a device decides: no text is both, since each has members that the other has not. */
+export function openOnSite(content: string): OnSiteRequest | undefined {
+  const request = parseOnSiteRequest(parseJsonObject(content));
   return request !== undefined && sealedText(request) === content ? request : undefined;
 }
 
@@ -56,4 +68,13 @@ export function signSealed(content: string, spki: string, signer: Signer): strin
 export function signerOfSealed(content: string, statement: string): string | undefined {
   const opened = openByOwnKey('breakglass', statement);
   return opened?.payload['digest'] === sealedDigest(content) ? opened.spki : undefined;
+}
+
+/** Names of the keys that signed exactly this, each once. */
+export function signersAmong(
+  { keys }: BreakGlassKeys,
+  { content, signatures }: SealedFile,
+): readonly string[] {
+  const signed = new Set(signatures.map((statement) => signerOfSealed(content, statement)));
+  return keys.filter(({ spki }) => signed.has(spki)).map(({ name }) => name);
 }

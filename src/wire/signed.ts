@@ -20,7 +20,8 @@ export type Purpose =
   | 'renewed'
   | 'approval'
   | 'approvers'
-  | 'breakglass';
+  | 'breakglass'
+  | 'onsite';
 
 export type StatementFault = 'malformed' | 'unknown_key' | 'bad_signature';
 

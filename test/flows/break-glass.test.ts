@@ -10,30 +10,16 @@ import { reviewSessions } from '../../src/authority/sessions/review-sessions.ts'
 import type { JsonObject } from '../../src/core/json.ts';
 import { canonicalJson } from '../../src/core/json.ts';
 import { limits } from '../../src/core/limits.ts';
-import { generateEd25519, spkiOf } from '../../src/platform/keys.ts';
-import { breakGlassId, signSealed } from '../../src/wire/break-glass.ts';
-import { keyId, spkiThumbprint } from '../../src/wire/signed.ts';
+import { breakGlassId } from '../../src/wire/break-glass.ts';
+import { spkiThumbprint } from '../../src/wire/signed.ts';
 import { addDevice, usePolicy, type LinkedDevice } from './authority-world.ts';
+import { offlineKey, type Offline } from '../doubles/offline-key.ts';
 import { makeApiWorld, signIn, type ApiWorld, type Peer, type Reply } from './api-world.ts';
 
 const policy = `permit (principal in Role::"operator", action == Action::"discover", resource);
 @approvers("2") @mfa("session") permit (principal in Role::"operator", action == Action::"exec", resource);
 permit (principal in Role::"approver", action == Action::"approve", resource);
 @id("never") forbid (principal, action == Action::"forward", resource);`;
-
-interface Offline {
-  readonly key: string;
-  readonly sign: (content: string) => string;
-}
-
-function offlineKey(): Offline {
-  const { privateKey, publicKey } = generateEd25519();
-  const spki = spkiOf(publicKey).toString('base64url');
-  return {
-    key: spkiThumbprint(publicKey),
-    sign: (content) => signSealed(content, spki, { kid: keyId(publicKey), privateKey }),
-  };
-}
 
 let world: ApiWorld;
 let device: LinkedDevice;

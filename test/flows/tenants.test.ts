@@ -205,6 +205,9 @@ const ways: { readonly [N in Exclude<RouteName, Public>]: (of: Theirs) => readon
   deviceApprovers: (of) => [
     { request: 'POST /v1/device/approvers', body: { check: 'verify', version: Number(of.approverSet) } },
   ],
+  // What a device shows is about itself alone: test/flows/break-glass-on-site.test.ts shows another's.
+  deviceBreakGlass: () => [],
+  deviceBreakGlassReport: () => [],
   breakGlassKeys: () => [],
   setBreakGlassKeys: () => [
     { request: 'POST /v1/break-glass/keys', body: { need: 2, keys: [], signatures: [] } },

@@ -2,6 +2,7 @@
 // opens nothing that no pass asks for.
 
 import { SallyportError } from '../../core/errors.ts';
+import type { OnSite } from '../break-glass/on-site.ts';
 import type { SessionTable } from '../session-table.ts';
 import type { Order } from './orders.ts';
 import type { Owner } from './owner.ts';
@@ -10,6 +11,7 @@ export interface ObeyFacts {
   readonly owner: Owner;
   /** Of the live link. */
   readonly table: SessionTable | undefined;
+  readonly onSite: OnSite;
 }
 
 export interface Allowed {
@@ -26,7 +28,10 @@ export interface Cut {
 }
 
 /** Throws SallyportError with words. */
-export function obey(order: Exclude<Order, { do: 'status' | 'pin' }>, facts: ObeyFacts): Allowed | Cut {
+export function obey(
+  order: Exclude<Order, { do: 'status' | 'pin' | 'pin_breakglass' | 'breakglass' }>,
+  facts: ObeyFacts,
+): Allowed | Cut {
   const { consent, rules } = facts.owner;
   const isRequired = rules.isConsentRequired;
   switch (order.do) {
@@ -42,12 +47,14 @@ export function obey(order: Exclude<Order, { do: 'status' | 'pin' }>, facts: Obe
   }
 }
 
-function cut(session: string | undefined, { owner, table }: ObeyFacts): Cut {
+function cut(session: string | undefined, { owner, table, onSite }: ObeyFacts): Cut {
   const live = (table?.sessions ?? []).map(({ id }) => id);
-  const meant = session === undefined ? live : live.filter((id) => id === session);
+  const meant: string[] = session === undefined ? live : live.filter((id) => id === session);
   // Whoever is thrown out must not be let in again by a consent that he was given before.
   if (session === undefined) owner.consent.withdraw();
   for (const id of meant) table?.end(id, 'owner_cut');
+  const local = onSite.cut('owner_cut', session);
+  if (local !== undefined) meant.push(local);
   const refused = owner.consent.refuse(session);
   if (session !== undefined && meant.length + refused.length === 0) {
     throw new SallyportError('not_found', `no session "${session}" is in`, {

@@ -34,8 +34,8 @@ export interface Refusal {
   readonly why: string;
 }
 
-/** A locked device still owes the receipts of what was cut from it: they prove the cut. */
-const routesPastLocks: ReadonlySet<string> = new Set(['deviceReceipt']);
+/** A locked device still owes the receipts of what was cut from it, and the word of who was let in on site. */
+const routesPastLocks: ReadonlySet<string> = new Set(['deviceReceipt', 'deviceBreakGlassReport']);
 
 /** Undefined on public routes. Throws SallyportError after the refusal is on the log. */
 export async function callerOf(

@@ -37,6 +37,7 @@ import { approveChange, denyChange, listChanges, showChange } from '../changes/d
 import { changeKeys, changePolicy, changeRole, invite, liftLock, offboard } from '../changes/guarded.ts';
 import { delegate, endDelegation, listDelegations } from '../delegations/delegate.ts';
 import { showKeys } from '../break-glass/keys.ts';
+import { askOnSite, reportOnSite } from '../break-glass/on-site.ts';
 import { openBreakGlass } from '../break-glass/open.ts';
 import { listBreakGlass, reviewBreakGlass } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -165,6 +166,14 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
       await signApproverSet(ctx, caller, { version: params.version, proof: body }),
     addApproverKey: async ({ caller, body }) => await addApproverKey(ctx, caller, body.statement),
     removeApproverKey: async ({ caller, params }) => await removeApproverKey(ctx, caller, params.id),
+    deviceBreakGlass: async ({ caller, body }) => {
+      await askOnSite(ctx, caller, body);
+      return { done: true };
+    },
+    deviceBreakGlassReport: async ({ caller, body }) => {
+      await reportOnSite(ctx, caller, body.report);
+      return { done: true };
+    },
     deviceApprovers: async ({ caller, body }) => await tellDevice(ctx, caller, body),
 
     listNotices: async ({ query }) => await listNotices(ctx, query),

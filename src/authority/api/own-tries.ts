@@ -2,7 +2,7 @@
 // the log with them, nor try for ever. Those that succeed never count.
 
 import { SallyportError } from '../../core/errors.ts';
-import type { IdentityId } from '../../core/ids.ts';
+import type { DeviceId, IdentityId } from '../../core/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { RateLimit } from './rate-limit.ts';
 
@@ -17,14 +17,14 @@ export class OwnTries {
   }
 
   /** Throws `rate_limited`. */
-  requireLeft(identity: IdentityId): void {
-    if (this.#limit.hasLeft(identity)) return;
+  requireLeft(who: IdentityId | DeviceId): void {
+    if (this.#limit.hasLeft(who)) return;
     throw new SallyportError('rate_limited', `too many ${this.#what} of yours were refused`, {
       next: 'try again in a minute',
     });
   }
 
-  refused(identity: IdentityId): void {
-    this.#limit.take(identity);
+  refused(who: IdentityId | DeviceId): void {
+    this.#limit.take(who);
   }
 }

@@ -92,6 +92,7 @@ const ownRetry: ReadonlySet<string> = new Set<RouteName>([
   'redeem',
   'deviceRenew',
   'deviceReceipt',
+  'deviceBreakGlassReport',
   'awaitDevice',
 ]);
 

@@ -4,7 +4,10 @@
 import type { z } from 'zod';
 import type { breakGlassKeysBody, BreakGlassKeysView } from '../../api/break-glass.ts';
 import type { BreakGlassKeys } from '../../core/break-glass.ts';
+import type { Renewed } from '../../api/enrollments.ts';
 import { SallyportError } from '../../core/errors.ts';
+import { defaultTenant } from '../../core/tenant.ts';
+import { signersAmong, type SealedFile } from '../../wire/break-glass.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { isKeyKnown } from '../enroll/credentials.ts';
@@ -17,6 +20,28 @@ export async function readKeys({
 }: Pick<AuthorityContext, 'store'>): Promise<BreakGlassKeys | undefined> {
   const stored = await store.get('setting', settingIds.breakGlassKeys);
   return stored === undefined ? undefined : (JSON.parse(stored.value.value) as BreakGlassKeys);
+}
+
+/** Which of them signed it, and why that is too few. */
+export async function countSigners(
+  ctx: AuthorityContext,
+  file: SealedFile,
+): Promise<{ readonly signers: readonly string[]; readonly why?: string }> {
+  const kept = await readKeys(ctx);
+  const signers = kept === undefined ? [] : signersAmong(kept, file);
+  if (kept !== undefined && signers.length >= kept.need) return { signers };
+  const takes = kept === undefined ? 'none are set here' : `it takes ${kept.need}`;
+  return { signers, why: `${signers.length} of the offline keys signed it, and ${takes}` };
+}
+
+/** What a device pins. Undefined for those of another tenant: the keys are the owner's. */
+export async function keysForDevice(
+  ctx: Pick<AuthorityContext, 'store'>,
+  tenant: string,
+): Promise<Renewed['breakGlass']> {
+  if (tenant !== defaultTenant) return undefined;
+  const { need, keys } = (await readKeys(ctx)) ?? { need: 0, keys: [] };
+  return { need, keys: keys.map(({ name, spki }) => ({ name, spki })) };
 }
 
 export async function showKeys(ctx: AuthorityContext): Promise<BreakGlassKeysView> {

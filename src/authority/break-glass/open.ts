@@ -4,21 +4,21 @@
 
 import type { z } from 'zod';
 import type { breakGlassBody, BreakGlassView } from '../../api/break-glass.ts';
-import type { BreakGlass, BreakGlassKeys, SealedRequest } from '../../core/break-glass.ts';
+import { timeFault, type BreakGlass, type SealedRequest } from '../../core/break-glass.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { requestActions, type AccessRequest } from '../../core/request.ts';
 import { parseTarget } from '../../core/target.ts';
-import { breakGlassId, openSealed, signerOfSealed } from '../../wire/break-glass.ts';
+import { breakGlassId, openOnSite, openSealed } from '../../wire/break-glass.ts';
 import { actor, type Operator } from '../admin/operator.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
 import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
 import { lockOn, type Destination } from '../sessions/session-facts.ts';
 import { StoreConflict } from '../store/store.ts';
-import { readKeys } from './keys.ts';
+import { countSigners } from './keys.ts';
 import { viewBreakGlass } from './uses.ts';
 
 type Body = z.infer<typeof breakGlassBody>;
@@ -31,7 +31,11 @@ export async function openBreakGlass(
 ): Promise<BreakGlassView> {
   ctx.breakGlassTries.requireLeft(caller.identity.id);
   const request = openSealed(body.content);
-  if (request === undefined) throw await refuse(ctx, caller, 'this is no sealed request');
+  if (request === undefined) {
+    const isOnSite = openOnSite(body.content) !== undefined;
+    const why = isOnSite ? 'it is one for the device itself' : 'this is no sealed request';
+    throw await refuse(ctx, caller, why);
+  }
   const fault = faultOf(ctx, caller, request);
   if (fault !== undefined) throw await refuse(ctx, caller, fault, request);
   const signers = await requireSigners(ctx, caller, { body, request });
@@ -95,10 +99,8 @@ function faultOf(ctx: AuthorityContext, caller: Operator, request: SealedRequest
   if (request.trustDomain !== ctx.pki.trustDomain) return 'it is for another broker';
   if (request.identity.id !== identity.id) return 'it was made for somebody else';
   if (request.cnf !== spki) return 'it was made for another key than the one of this sign-in';
-  if (request.forMs > limits.breakGlassMaxMs) return 'it is for more than 30 minutes';
-  if (request.notAfter - request.madeAt > limits.sealedRequestLifeMs) return 'it was to be good for too long';
-  if (now >= request.notAfter) return 'it has expired';
-  return request.madeAt > now + limits.sealedRequestAheadMs ? 'it was made in the future' : undefined;
+  const isAhead = request.madeAt > now + limits.sealedRequestAheadMs;
+  return timeFault(request, now) ?? (isAhead ? 'it was made in the future' : undefined);
 }
 
 /** Names of the keys that signed it, at least as many as it takes. */
@@ -107,12 +109,9 @@ async function requireSigners(
   caller: Operator,
   { body, request }: { readonly body: Body; readonly request: SealedRequest },
 ): Promise<readonly string[]> {
-  const known: BreakGlassKeys = (await readKeys(ctx)) ?? { need: Infinity, keys: [] };
-  const signed = new Set(body.signatures.map((statement) => signerOfSealed(body.content, statement)));
-  const signers = known.keys.filter(({ spki }) => signed.has(spki)).map(({ name }) => name);
-  if (signers.length >= known.need) return signers;
-  const takes = Number.isFinite(known.need) ? `it takes ${known.need}` : 'none are set here';
-  throw await refuse(ctx, caller, `${signers.length} of the offline keys signed it, and ${takes}`, request);
+  const answer = await countSigners(ctx, body);
+  if (answer.why === undefined) return answer.signers;
+  throw await refuse(ctx, caller, answer.why, request);
 }
 
 async function requireDestination(

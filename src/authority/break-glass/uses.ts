@@ -3,7 +3,9 @@
 
 import type { BreakGlassView } from '../../api/break-glass.ts';
 import type { PageQuery } from '../../api/problem.ts';
-import type { BreakGlass } from '../../core/break-glass.ts';
+import type { BreakGlass, OnSiteUse } from '../../core/break-glass.ts';
+import type { EventDraft } from '../../core/event.ts';
+import type { LockSelector } from '../../core/lock.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
@@ -59,8 +61,7 @@ export async function reviewBreakGlass(
           type: 'breakglass.reviewed',
           actor: actor(caller),
           outcome: 'success',
-          identity: use.identity,
-          request: use.request,
+          ...aboutUse(use),
           body: { by: caller.identity.name, review },
         },
       ],
@@ -82,7 +83,7 @@ export async function lockUnreviewed(ctx: AuthorityContext): Promise<void> {
     // First the lock, then the note of it: the other way round a crash between them would forget it.
     const { lock } = await placeLock(ctx, {
       tenant: use.tenant,
-      selector: { kind: 'identity', id: use.identity },
+      selector: lockedFor(use),
       reason: `break-glass on ${use.target} was not reviewed within a day`,
       by: { kind: 'system', id: 'authority' },
       createdBy: 'system',
@@ -95,6 +96,30 @@ export async function lockUnreviewed(ctx: AuthorityContext): Promise<void> {
   }
 }
 
+/** Whoever used it; on site by a name that nobody has here, the device that he was let into. */
+function lockedFor({ identity, onSite }: BreakGlass): LockSelector {
+  if (identity !== undefined) return { kind: 'identity', id: identity };
+  if (onSite !== undefined) return { kind: 'device', id: onSite.device };
+  throw new Error('a use of break-glass is by somebody, or on a device');
+}
+
+/** What its events are about. */
+export function aboutUse({
+  identity,
+  request,
+  onSite,
+}: BreakGlass): Pick<EventDraft, 'identity' | 'request' | 'device'> {
+  return {
+    ...(identity === undefined ? {} : { identity }),
+    ...(request === undefined ? {} : { request }),
+    ...(onSite === undefined ? {} : { device: onSite.device }),
+  };
+}
+
+async function userName(ctx: AuthorityContext, { identity, onSite }: BreakGlass): Promise<string> {
+  return identity === undefined ? printable(onSite?.person ?? '') : await identityName(ctx, identity);
+}
+
 /** In words, for everybody who looks: what was opened so and nobody has reviewed. Where, only to who sees all. */
 export async function breakGlassAlarms(ctx: AuthorityContext, caller: Operator): Promise<string[]> {
   const alarms: string[] = [];
@@ -104,8 +129,9 @@ export async function breakGlassAlarms(ctx: AuthorityContext, caller: Operator):
     { limit: limits.breakGlassAlarmsMax },
   );
   for (const { value } of items) {
-    const who = await identityName(ctx, value.identity);
-    const where = seesAll(caller) ? ` on ${value.target}` : '';
+    const who = await userName(ctx, value);
+    const how = value.onSite === undefined ? 'on' : 'on site, at';
+    const where = seesAll(caller) ? ` ${how} ${value.target}` : '';
     alarms.push(`break-glass was used by ${who}${where} at ${iso(value.openedAt)}, and is not reviewed yet`);
   }
   return alarms;
@@ -113,15 +139,18 @@ export async function breakGlassAlarms(ctx: AuthorityContext, caller: Operator):
 
 export async function viewBreakGlass(ctx: AuthorityContext, use: BreakGlass): Promise<BreakGlassView> {
   const { id, target, reason, forMs, signers, request, reviewedAt, reviewedBy, review, lock } = use;
-  const session = (await ctx.store.get('request', request))?.value.session;
+  const opened = request === undefined ? undefined : await ctx.store.get('request', request);
+  const session = opened?.value.session;
   return {
     id,
-    identity: { id: use.identity, name: await identityName(ctx, use.identity) },
+    who: await userName(ctx, use),
+    ...(use.identity === undefined ? {} : { identity: { id: use.identity, name: await userName(ctx, use) } }),
+    ...(use.onSite === undefined ? {} : { onSite: viewOnSite(use.onSite) }),
     target,
     reason,
     forMs,
     signers: [...signers],
-    request,
+    ...(request === undefined ? {} : { request }),
     ...(session === undefined ? {} : { session }),
     openedAt: iso(use.openedAt),
     reviewBy: iso(use.reviewBy),
@@ -131,5 +160,14 @@ export async function viewBreakGlass(ctx: AuthorityContext, use: BreakGlass): Pr
       : { reviewedBy: { id: reviewedBy, name: await identityName(ctx, reviewedBy) } }),
     ...(review === undefined ? {} : { review }),
     ...(lock === undefined ? {} : { lock }),
+  };
+}
+
+function viewOnSite({ wasAsked, endedAt, cause, recording }: OnSiteUse): BreakGlassView['onSite'] {
+  return {
+    wasAsked,
+    ...(endedAt === undefined ? {} : { endedAt: iso(endedAt) }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(recording === undefined ? {} : { recording }),
   };
 }

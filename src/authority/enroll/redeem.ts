@@ -13,6 +13,7 @@ import { limits } from '../../core/limits.ts';
 import { Attempts } from '../api/attempts.ts';
 import type { Refusals } from '../api/refusals.ts';
 import { addressesOf } from '../admin/broker-facts.ts';
+import { keysForDevice } from '../break-glass/keys.ts';
 import type { AuthorityContext } from '../context.ts';
 import { isKeyKnown, requireCsr, type IssuedCredential } from './credentials.ts';
 import { newHolder, type Holding } from './new-holder.ts';
@@ -89,6 +90,7 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
     events: [redeemedEvent(used, holding, request.sourceIp), ...holding.events, issuedEvent(holding)],
   });
   await holding.afterwards?.();
+  const keys = answer.kind === 'device' ? await keysForDevice(ctx, enrollment.tenant) : undefined;
   return {
     ...answer,
     certificate: issued.chainPem,
@@ -99,6 +101,7 @@ async function redeem(ctx: AuthorityContext, request: RedeemRequest): Promise<Re
     trustDomain: ctx.pki.trustDomain,
     env: ctx.pki.env,
     stateEpoch: ctx.broker.stateEpoch,
+    ...(keys === undefined ? {} : { breakGlass: keys }),
   };
 }
 

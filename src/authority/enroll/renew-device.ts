@@ -22,6 +22,7 @@ import {
   type RenewalRequest,
 } from '../../wire/renewal.ts';
 import { keyId, sha256, signStatement, verifyStatement } from '../../wire/signed.ts';
+import { keysForDevice } from '../break-glass/keys.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, type Stored } from '../store/store.ts';
 import { forgetExpired, issueCredential, requireCsr } from './credentials.ts';
@@ -48,13 +49,19 @@ export async function renewDevice(ctx: AuthorityContext, terms: RenewalTerms): P
     const device = stored.value;
     const renewal = await readRequest(ctx, device, terms);
     const answered = await answerBefore(ctx, { device, renewal, terms });
-    if (answered !== undefined) return answered;
+    if (answered !== undefined) return await withKeys(ctx, device, answered);
     try {
-      return await renew(ctx, { stored, renewal, terms });
+      return await withKeys(ctx, device, await renew(ctx, { stored, renewal, terms }));
     } catch (error) {
       if (!(error instanceof StoreConflict) || turn === turnsMax) throw error;
     }
   }
+}
+
+/** As they are now, also where the answer is the one of before. */
+async function withKeys(ctx: AuthorityContext, device: Device, answer: Renewed): Promise<Renewed> {
+  const keys = await keysForDevice(ctx, device.tenant);
+  return keys === undefined ? answer : { ...answer, breakGlass: keys };
 }
 
 interface Asked {

@@ -144,13 +144,21 @@ async function workDone(ctx: AuthorityContext, event: AuditEvent): Promise<Told 
 }
 
 async function broken(ctx: AuthorityContext, event: AuditEvent): Promise<Told> {
-  const who = (await actorName(ctx, event)) ?? 'somebody';
+  const { name, onSite, target, openedAt } = event.body;
+  const isOnSite = onSite === true;
+  const who = isOnSite ? said(name) : ((await actorName(ctx, event)) ?? 'somebody');
+  const where = isOnSite ? ` on site, at ${said(target)},` : '';
+  const when = isOnSite ? said(openedAt) : event.time;
   return {
     subject: `Break-glass was used by ${who}`,
-    text: `${who} used break-glass at ${event.time}. Somebody else reviews it within a day: sallyport breakglass ls`,
+    text: `${who} used break-glass${where} at ${when}. Somebody else reviews it within a day: sallyport breakglass ls`,
     ...link(ctx, '/requests'),
     people: 'everybody',
   };
+}
+
+function said(value: unknown): string {
+  return typeof value === 'string' ? printable(value) : '';
 }
 
 /** Undefined where the broker did it by itself. */

@@ -6,10 +6,9 @@ import { SallyportError } from '../../core/errors.ts';
 import { parseId } from '../../core/ids.ts';
 import { canStep, isLive, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
-import { publicKeyOf } from '../../platform/keys.ts';
 import { readReceipt, type Receipt } from '../../wire/receipt.ts';
-import { keyId, verifyStatement } from '../../wire/signed.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import { openDeviceStatement } from '../enroll/device-statement.ts';
 import type { EndReason } from '../../core/end-reason.ts';
 import { endSession } from './end-session.ts';
 import { updateRecord } from '../store/update-record.ts';
@@ -43,15 +42,10 @@ export async function receiveReceipt(
 }
 
 async function readSigned(ctx: AuthorityContext, caller: Caller, statement: string): Promise<Receipt> {
-  const device = await ctx.store.get('device', caller.id);
-  if (device === undefined) throw new SallyportError('not_found', 'there is no such device');
-  const key = publicKeyOf(device.value.publicKey);
-  const verified = verifyStatement('receipt', statement, (kid) => (kid === keyId(key) ? key : undefined));
-  const receipt = verified.ok ? readReceipt(verified.payload) : undefined;
-  if (receipt === undefined || receipt.device !== caller.id) {
-    throw new SallyportError('invalid', 'the receipt is not signed by this device or not readable');
-  }
-  return receipt;
+  const payload = await openDeviceStatement(ctx, caller, { purpose: 'receipt', statement });
+  const receipt = payload === undefined ? undefined : readReceipt(payload);
+  if (receipt !== undefined && receipt.device === caller.id) return receipt;
+  throw new SallyportError('invalid', 'the receipt is not signed by this device or not readable');
 }
 
 function endOf(receipt: Receipt): { readonly reason: EndReason; readonly detail?: string } {

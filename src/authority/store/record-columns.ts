@@ -129,7 +129,7 @@ const shapes: { readonly [K in RecordKind]: Shape<Records[K]> } = {
       tenant,
       live: reviewedAt === undefined && lock === undefined ? 1 : 0,
       unreviewed: reviewedAt === undefined ? 1 : 0,
-      identity,
+      identity: identity ?? '',
     }),
     unique: [],
   },

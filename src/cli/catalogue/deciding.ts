@@ -224,9 +224,18 @@ export const deciding: readonly CommandSpec[] = [
       { name: 'for', value: 'DURATION', summary: 'how long the session may last: at most 30m' },
       { name: 'reason', value: 'TEXT', required: true, summary: 'why; whoever reviews it reads it' },
       { name: 'to', value: 'FILE', required: true, summary: 'the file', completes: 'file' },
+      { name: 'on-site', summary: 'for somebody who stands before the device, broker or not' },
+      { name: 'person', value: 'NAME', summary: 'on site: who that is; default: you' },
+      { name: 'user', value: 'USER', summary: "on site: the OS user; default: the agent's own" },
     ],
-    examples: ['sallyport breakglass request pump-7 --reason "gas alarm, nobody answers" --to request.json'],
-    notes: ['made here, without the broker; good for a day, once, with the key of this sign-in'],
+    examples: [
+      'sallyport breakglass request pump-7 --reason "gas alarm, nobody answers" --to request.json',
+      'sallyport breakglass request pump-7 --on-site --reason "no line, valve stuck" --to request.json',
+    ],
+    notes: [
+      'made here, without the broker; good for a day, once, with the key of this sign-in',
+      'on site it is good for whoever holds the file: the keys vouch for the person (docs/break-glass.md)',
+    ],
     load: () => import('../commands/breakglass/request.ts'),
   },
   {

@@ -303,6 +303,35 @@ export const running: readonly CommandSpec[] = [
     load: () => import('../commands/agent/approvers.ts'),
   },
   {
+    path: 'agent breakglass',
+    summary: 'on the device: its shell, by a sealed request that enough offline keys signed',
+    args: [{ name: 'file', completes: 'file' }],
+    flags: [state],
+    examples: ['sallyport agent breakglass request.json'],
+    notes: [
+      'made by "sallyport breakglass request DEVICE --on-site"; once, for half an hour at most, recorded',
+      'the broker is asked first where it answers, and told afterwards where it does not',
+    ],
+    load: () => import('../commands/agent/breakglass.ts'),
+  },
+  {
+    path: 'agent pin-breakglass',
+    summary: 'on the device: the offline keys that open it on site, instead of the broker’s',
+    args: [{ name: 'keys', many: true, optional: true }],
+    flags: [
+      { name: 'need', value: 'N', summary: 'how many of them: at least 2' },
+      { name: 'none', summary: 'no keys at all' },
+      { name: 'of-broker', summary: 'whichever the broker has, with the next renewal' },
+      { name: 'yes', short: 'y', summary: 'do not ask' },
+      state,
+    ],
+    examples: [
+      'sallyport agent pin-breakglass ops=KEY plant=KEY safety=KEY --need 2',
+      'sallyport agent pin-breakglass --none',
+    ],
+    load: () => import('../commands/agent/pin-breakglass.ts'),
+  },
+  {
     path: 'agent cut',
     summary: 'on the device: end a session at once, or all of them',
     args: [{ name: 'session', optional: true }],

@@ -3,13 +3,11 @@
 // itself. Shared by shell and exec.
 
 import { constants } from 'node:os';
-import { exitStatus } from '../../core/errors.ts';
+import { exitStatus, type SallyportError } from '../../core/errors.ts';
 import type { Exit } from '../../wire/frames.ts';
-import type { SignIn } from '../profile.ts';
 import { escapeHelp, readEscapes, type EscapeState } from './escape.ts';
 import { Exchange } from './exchange.ts';
 import type { OpenedChannel } from './open-channel.ts';
-import { explainEnd } from './session-end.ts';
 import { makeRaw, terminalSize, type RawTerminal } from './terminal.ts';
 
 /** A second Ctrl-C within this time means "at once". */
@@ -20,10 +18,15 @@ const keepForReasonMs = 1_000;
 export interface ChannelUse {
   /** A remote terminal is shown: raw keys, resizes, escapes. Otherwise plain streams. */
   readonly isTerminal: boolean;
+  /** Why it was cut, in words. */
+  readonly explain: (cause: unknown) => Promise<SallyportError>;
 }
 
 /** Runs the channel to its end and answers the exit status. */
-export async function runChannel(me: SignIn, channel: OpenedChannel, use: ChannelUse): Promise<number> {
+export async function runChannel(
+  channel: Pick<OpenedChannel, 'stream' | 'close'>,
+  use: ChannelUse,
+): Promise<number> {
   const exchange = new Exchange(channel.stream, { out: process.stdout, err: process.stderr });
   const left = new AbortController();
   let signalled: NodeJS.Signals | undefined;
@@ -51,7 +54,7 @@ export async function runChannel(me: SignIn, channel: OpenedChannel, use: Channe
     return exitStatus.transport;
   }
   const closing = setTimeout(() => channel.close(), keepForReasonMs);
-  const explained = await explainEnd(me, channel.session, end.error);
+  const explained = await use.explain(end.error);
   clearTimeout(closing);
   channel.close();
   throw explained;

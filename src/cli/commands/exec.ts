@@ -7,6 +7,7 @@ import type { CommonOptions } from '../catalogue/spec.ts';
 import { localEnv } from '../channel/local-env.ts';
 import { openChannel } from '../channel/open-channel.ts';
 import { runChannel } from '../channel/run-channel.ts';
+import { explainEnd } from '../channel/session-end.ts';
 import { localPty } from '../channel/terminal.ts';
 import { durationFlag } from '../moment.ts';
 import { freshSignIn } from '../renewal.ts';
@@ -45,7 +46,10 @@ export async function run(options: Options): Promise<number> {
   };
   const me = await freshSignIn(options, Date.now());
   const channel = await openChannel(me, { target, params, forMs, waitMs, ticket: options.ticket });
-  return runChannel(me, channel, { isTerminal });
+  return runChannel(channel, {
+    isTerminal,
+    explain: async (cause) => await explainEnd(me, channel.session, cause),
+  });
 }
 
 async function runOnMany(

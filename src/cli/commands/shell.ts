@@ -7,6 +7,7 @@ import { localEnv } from '../channel/local-env.ts';
 import { openChannel, type OpenedChannel } from '../channel/open-channel.ts';
 import { readTarget } from '../channel/open-session.ts';
 import { runChannel } from '../channel/run-channel.ts';
+import { explainEnd } from '../channel/session-end.ts';
 import { localPty } from '../channel/terminal.ts';
 import { durationFlag } from '../moment.ts';
 import { printableLines } from '../output.ts';
@@ -45,5 +46,8 @@ export async function run(options: Options): Promise<number> {
       { error, open },
     );
   });
-  return runChannel(me, channel, { isTerminal: true });
+  return runChannel(channel, {
+    isTerminal: true,
+    explain: async (cause) => await explainEnd(me, channel.session, cause),
+  });
 }

@@ -43,6 +43,7 @@ function show({ dir, device, running }: AgentStatus): void {
     ["owner's rules", running === undefined ? undefined : running.owner.hasRules ? 'agent.yaml' : 'none'],
     ['consent', running === undefined ? undefined : consentWords(running.owner)],
     ['approvals', running === undefined ? undefined : approvalWords(running.owner)],
+    ['break-glass', running === undefined ? undefined : breakGlassWords(running.breakGlass)],
     ['sessions', running === undefined ? undefined : String(running.sessions.length)],
   ]);
   for (const { id, name, target, kind, startedAt, endsAt } of running?.sessions ?? []) {
@@ -58,6 +59,15 @@ function show({ dir, device, running }: AgentStatus): void {
   const [first] = running?.waiting ?? [];
   if (first !== undefined) print(`next: sallyport agent allow --session ${printable(first.session)}`);
   if (running === undefined) print('next: sallyport agent run');
+}
+
+function breakGlassWords(known: NonNullable<AgentStatus['running']>['breakGlass']): string | undefined {
+  if (known === undefined) return undefined;
+  const { need, keys, pinnedBy, open } = known;
+  const whose = pinnedBy === 'broker' ? "the broker's" : 'pinned here';
+  const names = keys.map((name) => printable(name)).join(', ');
+  const live = open === undefined ? '' : `; ${printable(open.person)} is in until ${open.endsAt}`;
+  return `${need} of ${keys.length} offline keys open it on site (${names}; ${whose})${live}`;
 }
 
 function approvalWords({

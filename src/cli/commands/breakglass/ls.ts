@@ -18,8 +18,11 @@ export async function run(options: CommonOptions): Promise<number> {
       uses,
       [
         { title: 'ID', value: ({ id }) => id },
-        { title: 'WHO', value: ({ identity }) => identity.name },
-        { title: 'ON', value: ({ target }) => target },
+        { title: 'WHO', value: ({ who }) => who },
+        {
+          title: 'ON',
+          value: ({ target, onSite }) => (onSite === undefined ? target : `${target} (on site)`),
+        },
         { title: 'AT', value: ({ openedAt }) => localTime(openedAt) },
         { title: 'FOR', value: ({ forMs }) => formatDuration(forMs) },
         { title: 'KEYS', value: ({ signers }) => signers.join(', ') },

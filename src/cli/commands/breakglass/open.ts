@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { printable } from '../../../core/printable.ts';
 import { call } from '../../api.ts';
-import { readSealedFile } from '../../break-glass/sealed-text.ts';
+import { readBrokerFile } from '../../break-glass/sealed-text.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { localTimeAndDistance } from '../../moment.ts';
 import { print, printJson } from '../../output.ts';
@@ -15,7 +15,7 @@ interface Options extends CommonOptions {
 
 export async function run(options: Options): Promise<number> {
   const now = Date.now();
-  const { content, signatures } = await readSealedFile(resolve(options.file));
+  const { content, signatures } = await readBrokerFile(resolve(options.file));
   const me = await freshSignIn(options, now);
   const use = await call(me, 'POST /v1/break-glass', { body: { content, signatures: [...signatures] } });
   if (options.json === true) printJson(use);

@@ -17,7 +17,7 @@ export async function run(options: Options): Promise<number> {
   const use = await call(me, 'POST /v1/break-glass/:id/review', { params: { id }, body: { review } });
   if (options.json === true) printJson(use);
   else {
-    print(`reviewed: ${printable(use.identity.name)} on ${printable(use.target)}`);
+    print(`reviewed: ${printable(use.who)} on ${printable(use.target)}`);
     if (use.lock !== undefined)
       print(`the lock for want of a review stands; lift it: sallyport unlock ${use.lock}`);
   }

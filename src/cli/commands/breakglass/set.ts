@@ -1,8 +1,7 @@
 // sallyport breakglass set NAME=KEY... --need N
 
-import { SallyportError } from '../../../core/errors.ts';
-import { printable } from '../../../core/printable.ts';
 import { call } from '../../api.ts';
+import { readNamedKey } from '../../break-glass/named-key.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { confirm } from '../../confirm.ts';
 import { print, printJson } from '../../output.ts';
@@ -15,13 +14,7 @@ interface Options extends CommonOptions {
 }
 
 export async function run(options: Options): Promise<number> {
-  const keys = options.keys.map((typed) => {
-    const at = typed.indexOf('=');
-    if (at > 0) return { name: typed.slice(0, at), key: typed.slice(at + 1) };
-    throw new SallyportError('invalid', `"${printable(typed, 60)}" is not NAME=KEY`, {
-      next: 'the KEY is what "sallyport breakglass key" printed',
-    });
-  });
+  const keys = options.keys.map((typed) => readNamedKey(typed));
   const need = Number(options.need);
   const me = await freshSignIn(options, Date.now());
   await confirm(
