@@ -20,7 +20,7 @@ export const approverRoutes = {
     path: '/v1/approver-sets',
     summary: 'Make the next approver set',
     who: operators,
-    role: 'administrator',
+    right: 'administerBroker',
     body: approvers.approverSetBody,
     response: approvers.approverSetView,
   },

@@ -1,6 +1,7 @@
 // Joining and signing in: one-time tokens, certificates, renewal.
 
 import { z } from 'zod';
+import { houseActions } from '../core/decision.ts';
 import { holdReasons } from '../core/device.ts';
 import { roles } from '../core/identity.ts';
 import { limits } from '../core/limits.ts';
@@ -139,6 +140,8 @@ export const whoami = z.object({
   kind: z.string(),
   name: z.string(),
   roles: z.array(z.enum(roles)),
+  /** What policy lets him do with the broker itself. */
+  rights: z.array(z.enum(houseActions)),
   /** Absent: the broker is his. */
   tenant: z.string().optional(),
   broker: z.string(),

@@ -23,7 +23,7 @@ export const noticeRoutes = {
     path: '/v1/notices',
     summary: 'Notices that were not delivered yet, and why',
     who: operators,
-    role: 'auditor',
+    right: 'inspect',
     query: pageQuery,
     response: pageOf(noticeView),
   },

@@ -1,7 +1,7 @@
 // Policy: check, test, apply, history, explain, who-can.
 
 import { z } from 'zod';
-import { actions } from '../core/decision.ts';
+import { actions, houseActions } from '../core/decision.ts';
 import { identityKinds } from '../core/identity.ts';
 import { named, time } from './problem.ts';
 
@@ -62,8 +62,9 @@ export type TestResult = z.infer<typeof testResult>;
 
 export const explainQuery = z.object({
   identity: z.string().max(128),
-  target: z.string().max(128),
-  action: z.enum(actions),
+  /** Absent: the action is one of those with the broker itself. */
+  target: z.string().max(128).optional(),
+  action: z.enum([...actions, ...houseActions]),
   command: z.string().max(8_192).optional(),
   /** With the approvals that this request has now. */
   request: z.string().max(128).optional(),

@@ -1,16 +1,18 @@
 // What a route of /v1 is. `who`: public = no client certificate; otherwise the SPIFFE kinds that may come in.
-// `role`: the role a person needs besides; any = signed in is enough (the use-case narrows further); what an auditor
-// may an administrator may too.
+// Who has an identity needs besides: `right`, what policy has to let him do with the broker itself; or `role: 'any'`,
+// signed in is enough (the use-case narrows further).
 
 import { z } from 'zod';
-import type { PeerKind, Role } from '../core/identity.ts';
+import type { HouseAction } from '../core/decision.ts';
+import type { PeerKind } from '../core/identity.ts';
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly summary: string;
   readonly who: 'public' | readonly PeerKind[];
-  readonly role?: Role | 'any';
+  readonly role?: 'any';
+  readonly right?: HouseAction;
   /** For those of the tenant that owns the broker. */
   readonly isOwners?: true;
   /** Who signed in by a passkey may call it, too, or nobody else. */

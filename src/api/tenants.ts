@@ -23,7 +23,7 @@ export const tenantRoutes = {
     path: '/v1/tenants',
     summary: 'Make a tenant, or invite the first administrator of one again',
     who: operators,
-    role: 'administrator',
+    right: 'administerBroker',
     isOwners: true,
     /** `admin`: what the first administrator is called there. */
     body: z.strictObject({ name, admin: name.optional() }),
@@ -34,7 +34,7 @@ export const tenantRoutes = {
     path: '/v1/tenants',
     summary: 'Tenants',
     who: operators,
-    role: 'auditor',
+    right: 'inspect',
     isOwners: true,
     query: pageQuery,
     response: pageOf(tenantView),

@@ -18,7 +18,13 @@ test('an argument wants its kind of thing, also behind flags and their values', 
   assert.equal(words('shell', ''), 'target');
   assert.equal(words('shell', '--for', '8h', ''), 'target');
   assert.equal(words('exec', '-t', 'pu'), 'target');
-  assert.deepEqual(words('roles', 'grant', 'ana', ''), ['administrator', 'operator', 'approver', 'auditor']);
+  assert.deepEqual(words('roles', 'grant', 'ana', ''), [
+    'owner',
+    'administrator',
+    'operator',
+    'approver',
+    'auditor',
+  ]);
 });
 
 test('a flag that takes a value wants that', () => {

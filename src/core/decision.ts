@@ -23,6 +23,35 @@ export const actions = [
 ] as const;
 export type Action = (typeof actions)[number];
 
+/** What somebody does with the broker itself: its people, devices, rules and records. */
+export const houseActions = [
+  'inspect',
+  'stopAccess',
+  'liftLocks',
+  'administerIdentities',
+  'administerDevices',
+  'administerPolicy',
+  'administerBroker',
+  'agreeToChanges',
+] as const;
+export type HouseAction = (typeof houseActions)[number];
+
+/** Of the tenant that the principal is of. */
+export interface HouseQuestion {
+  readonly principal: Identity;
+  readonly action: HouseAction;
+  /** Unix ms. */
+  readonly now: number;
+  readonly sourceIp?: string;
+}
+
+export interface HouseDecision {
+  readonly isAllowed: boolean;
+  /** Ids of the policies that settled it; those of the house itself stand in brackets. */
+  readonly policies: readonly string[];
+  readonly why: string;
+}
+
 /** The action that a channel with these parameters asks for. */
 export function actionOf(params: ChannelParams): Action {
   switch (params.kind) {

@@ -14,7 +14,7 @@ export type PeerKind = IdentityKind | 'authority' | 'gate';
  * An auditor sees what an administrator sees, and changes nothing. Whoever comes from a vendor has the last one, alone
  * and always: no policy that is written for others is his too.
  */
-export const roles = ['administrator', 'operator', 'approver', 'auditor', 'vendor'] as const;
+export const roles = ['owner', 'administrator', 'operator', 'approver', 'auditor', 'vendor'] as const;
 export type Role = (typeof roles)[number];
 
 /** What proves that a machine or an AI agent is itself (design section 4). */
@@ -62,6 +62,16 @@ export interface Identity {
   readonly expiresAt?: number;
   /** Thumbprints of keys that he approves with and that outlive a sign-in: devices pin them (core/approver-set.ts). */
   readonly approverKeys?: readonly string[];
+}
+
+/** Whoever agrees to what an administrator asks for, and answers for the broker. */
+export function isAdministrator({ roles: his }: Pick<Identity, 'roles'>): boolean {
+  return his.includes('administrator') || his.includes('owner');
+}
+
+/** Whom no policy shuts out of the broker. */
+export function isOwner({ kind, roles: his }: Pick<Identity, 'kind' | 'roles'>): boolean {
+  return kind === 'human' && his.includes('owner');
 }
 
 /** A person of this house: who may answer for guests, and for what somebody leaves behind. */

@@ -36,7 +36,7 @@ async function invite(name: string): Promise<Invited> {
 
 test('the first invite makes an administrator, and there is none once there is one', async () => {
   const me = await world.call(world.admin, 'GET /v1/whoami');
-  assert.deepEqual(me.body['roles'], ['administrator']);
+  assert.deepEqual(me.body['roles'], ['owner', 'administrator']);
   assert.equal(await createFirstInvite(world.ctx), undefined);
 });
 

@@ -2,7 +2,7 @@
 // are removed at the same moment: whatever takes the role from somebody compares and sets one record.
 
 import { SallyportError } from '../../core/errors.ts';
-import type { Identity } from '../../core/identity.ts';
+import { isAdministrator, type Identity } from '../../core/identity.ts';
 import type { AuthorityContext } from '../context.ts';
 import type { Change } from '../store/store.ts';
 import { eachRecord } from './each-record.ts';
@@ -12,7 +12,7 @@ const stampId = 'administrators-changed';
 /** Whether anybody administers it: also somebody whose time is over, or whom a lock holds. */
 export async function hasAdministrator(ctx: AuthorityContext): Promise<boolean> {
   for await (const { value } of eachRecord(ctx.store, 'identity')) {
-    if (value.roles.includes('administrator')) return true;
+    if (isAdministrator(value)) return true;
   }
   return false;
 }
@@ -22,12 +22,12 @@ export async function withoutAdministrator(
   ctx: AuthorityContext,
   identity: Identity,
 ): Promise<readonly Change[]> {
-  if (!identity.roles.includes('administrator')) return [];
+  if (!isAdministrator(identity)) return [];
   // Read before the others are counted: whoever counts at the same time holds the same revision.
   const stamp = await ctx.store.get('setting', stampId);
   const now = ctx.clock.now();
   for await (const { value } of eachRecord(ctx.store, 'identity')) {
-    if (value.id === identity.id || !value.roles.includes('administrator')) continue;
+    if (value.id === identity.id || !isAdministrator(value)) continue;
     if (value.expiresAt !== undefined && value.expiresAt <= now) continue;
     const change = { id: stampId, value: String(now) };
     return [{ put: 'setting', value: change, rev: stamp?.rev ?? 0 }];

@@ -13,6 +13,7 @@ import { requireText } from '../enroll/names.ts';
 import { checkPolicies } from '../policy/check.ts';
 import { reviewSessions } from '../sessions/review-sessions.ts';
 import { actor, type Operator } from './operator.ts';
+import { shutsOut } from './shuts-out.ts';
 import { policyInvalid } from './policy-words.ts';
 import { viewRevision } from './revision-view.ts';
 
@@ -51,6 +52,12 @@ export async function applyPolicy(
     appliedAt: ctx.clock.now(),
     ...comment,
   };
+  if (await shutsOut(ctx, check, revision)) {
+    await refuse(ctx, caller, { code: 'policy_invalid', why: 'nobody could change it any more' });
+    throw new SallyportError('policy_invalid', 'with these nobody could change the policy any more', {
+      next: 'leave "administerPolicy" to at least one administrator, or to an owner: nothing is taken from owners',
+    });
+  }
   // Two at once make the same number, and the store takes a number once: the other one is a conflict.
   await ctx.store.commit({
     changes: [{ put: 'policy', value: revision, rev: 0 }],

@@ -4,12 +4,13 @@
 import type { z } from 'zod';
 import type { IdentityView, roleBody } from '../../api/nouns.ts';
 import { SallyportError } from '../../core/errors.ts';
-import type { Identity } from '../../core/identity.ts';
+import { isAdministrator, type Identity } from '../../core/identity.ts';
 import type { AuthorityContext } from '../context.ts';
 import { reviewSessions } from '../sessions/review-sessions.ts';
 import type { Change, Stored } from '../store/store.ts';
 import { withoutAdministrator } from './administrators.ts';
 import { requireIdentity } from './find.ts';
+import { requireRank } from './rank.ts';
 import { viewIdentity } from './identity-view.ts';
 import { actor, type Operator } from './operator.ts';
 
@@ -20,14 +21,14 @@ export async function grantRole(
   caller: Operator,
   wanted: Wanted,
 ): Promise<IdentityView> {
-  const stored = await gather(ctx, wanted);
+  const stored = await gather(ctx, caller, wanted);
   const identity = stored.value;
   if (identity.roles.includes(wanted.role)) return await viewIdentity(ctx, identity);
   // Machines and AI agents never decide about others (design 1.8).
-  if (wanted.role === 'administrator' && identity.kind !== 'human') {
+  if ((wanted.role === 'administrator' || wanted.role === 'owner') && identity.kind !== 'human') {
     throw new SallyportError(
       'forbidden',
-      `"${identity.name}" is a ${identity.kind}; administrators are people`,
+      `"${identity.name}" is a ${identity.kind}; ${wanted.role}s are people`,
     );
   }
   const next = { ...identity, roles: [...identity.roles, wanted.role] };
@@ -39,18 +40,19 @@ export async function revokeRole(
   caller: Operator,
   wanted: Wanted,
 ): Promise<IdentityView> {
-  const stored = await gather(ctx, wanted);
+  const stored = await gather(ctx, caller, wanted);
   const identity = stored.value;
   if (!identity.roles.includes(wanted.role)) return await viewIdentity(ctx, identity);
-  const changes = wanted.role === 'administrator' ? await withoutAdministrator(ctx, identity) : [];
   const next = { ...identity, roles: identity.roles.filter((role) => role !== wanted.role) };
+  const changes = isAdministrator(next) ? [] : await withoutAdministrator(ctx, identity);
   return await record(ctx, { caller, stored, next, wanted, type: 'role.revoked', changes });
 }
 
-async function gather(ctx: AuthorityContext, wanted: Wanted): Promise<Stored<Identity>> {
+async function gather(ctx: AuthorityContext, caller: Operator, wanted: Wanted): Promise<Stored<Identity>> {
   const { id, name } = await requireIdentity(ctx, wanted.identity);
   const stored = await ctx.store.get('identity', id);
   if (stored === undefined) throw new SallyportError('not_found', `there is no identity "${name}"`);
+  await requireRank(ctx, caller, [wanted.role]);
   if (wanted.role === 'vendor' || stored.value.vendor !== undefined) {
     throw new SallyportError('forbidden', `"${name}": the role vendor is nobody's besides another one`, {
       next: 'whoever comes from a vendor is invited as that: sallyport identities add NAME --vendor FIRM …',

@@ -8,7 +8,7 @@ import { usesLeft, type Enrollment } from '../../core/identity.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 import { identityName } from './names.ts';
-import { actor, type Operator } from './operator.ts';
+import { actor, requireRight, type Operator } from './operator.ts';
 import { pageOfKept, type Paged } from './page.ts';
 import { iso } from './time-text.ts';
 
@@ -38,6 +38,7 @@ export async function revokeEnrollment(
     });
   }
   const { value } = stored;
+  requireRight(ctx, caller, value.kind === 'device' ? 'administerDevices' : 'administerIdentities');
   await ctx.store.commit({
     changes: [{ delete: 'enrollment', id: value.id }],
     events: [

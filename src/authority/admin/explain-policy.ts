@@ -3,9 +3,16 @@
 
 import type { z } from 'zod';
 import type { Explained, explainQuery } from '../../api/policy.ts';
-import type { Question, QuestionContext } from '../../core/decision.ts';
+import {
+  houseActions,
+  type Action,
+  type HouseAction,
+  type Question,
+  type QuestionContext,
+} from '../../core/decision.ts';
 import type { Identity } from '../../core/identity.ts';
 import { SallyportError } from '../../core/errors.ts';
+import { asSubject } from '../../core/lock.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 import { countedNow } from '../requests/grants.ts';
@@ -22,11 +29,13 @@ export async function explainPolicy(
   query: z.output<typeof explainQuery>,
 ): Promise<Explained> {
   const principal = await requireIdentity(ctx, query.identity);
-  const target = await requireTarget(ctx, query.target);
+  const house = houseActions.find((action) => action === query.action);
+  if (house !== undefined) return explainHouse(ctx, principal, house);
+  const target = await requireTarget(ctx, query.target ?? '');
   const argv = query.command === undefined ? undefined : requireCommand(query.command);
   const question: Question = {
     principal,
-    action: query.action,
+    action: query.action as Action,
     ...target,
     context: {
       now: ctx.clock.now(),
@@ -47,6 +56,24 @@ export async function explainPolicy(
     considered: considered.map((one) => ({ ...one })),
     ...(decision.outcome === 'allow' ? { obligations: { ...decision.obligations } } : {}),
     help: [...help],
+    ...(lock === undefined ? {} : { lock: `${lock.id} "${printable(lock.reason)}"` }),
+  };
+}
+
+/** What he may do with the broker itself, by what is known of him alone: not where he asks from. */
+function explainHouse(ctx: AuthorityContext, principal: Identity, action: HouseAction): Explained {
+  const { decision, considered } = ctx.policy.explainHouse({ principal, action, now: ctx.clock.now() });
+  const lock = ctx.locks.find(asSubject(principal));
+  const isAllowed = decision.isAllowed && lock === undefined;
+  const code = decision.policies.length > 0 ? 'forbidden' : 'not_permitted';
+  const revision = ctx.policy.revisionOf(principal.tenant)?.id;
+  return {
+    outcome: isAllowed ? 'allow' : 'deny',
+    ...(isAllowed ? {} : { code: lock === undefined ? code : 'locked' }),
+    ...(revision === undefined ? {} : { revision }),
+    policies: [...decision.policies],
+    considered: considered.map((one) => ({ ...one })),
+    help: [],
     ...(lock === undefined ? {} : { lock: `${lock.id} "${printable(lock.reason)}"` }),
   };
 }

@@ -24,7 +24,7 @@ export async function listDevices(
     if (query.hold !== undefined && device.hold?.why !== query.hold) return false;
     if (query.online !== undefined && (query.online === 'true') !== isOnline(ctx, device)) return false;
     if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
-    if (seesAll(caller)) return true;
+    if (seesAll(ctx, caller)) return true;
     await pauses.next();
     return canDiscover(ctx, caller.identity, { device });
   });

@@ -20,7 +20,7 @@ export async function listServices(
   const pauses = new Pauses();
   const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'service' }, query, async (service) => {
     if (only !== undefined && service.device !== only) return false;
-    if (seesAll(caller)) return true;
+    if (seesAll(ctx, caller)) return true;
     await pauses.next();
     const device = await ctx.store.get('device', service.device);
     return device !== undefined && canDiscover(ctx, caller.identity, { device: device.value, service });

@@ -15,7 +15,7 @@ export async function listSessions(
 ): Promise<Paged<SessionView>> {
   const asked = query.identity === undefined ? undefined : await findIdentity(ctx, query.identity);
   const device = query.device === undefined ? undefined : await findDevice(ctx, query.device);
-  const identity = seesAll(caller) ? asked : caller.identity;
+  const identity = seesAll(ctx, caller) ? asked : caller.identity;
   // A name that nobody has, and somebody else's sessions: the same empty list.
   const isNobody = query.identity !== undefined && asked?.id !== identity?.id;
   if (isNobody || (query.identity !== undefined && asked === undefined)) return { items: [] };

@@ -10,6 +10,7 @@ import { reviewApproved } from '../sessions/review-sessions.ts';
 import { withoutAdministrator } from './administrators.ts';
 import { requireIdentity } from './find.ts';
 import { actor, type Operator } from './operator.ts';
+import { requireRank } from './rank.ts';
 import { leaveOwned, type Offboarding } from './owned.ts';
 
 export async function removeIdentity(
@@ -22,6 +23,7 @@ export async function removeIdentity(
   const stored = await ctx.store.get('identity', id);
   if (stored === undefined) throw new SallyportError('not_found', `there is no identity "${nameOrId}"`);
   const identity = stored.value;
+  await requireRank(ctx, caller, identity.roles);
   const stamp = await withoutAdministrator(ctx, identity);
   await leaveOwned(ctx, caller, { identity, ...offboarding });
   const ended = await endedWaysIn(ctx, id);

@@ -14,6 +14,6 @@ export async function showDevice(
 ): Promise<DeviceView> {
   const device = await findDevice(ctx, nameOrId);
   if (device === undefined) return noDevice(nameOrId);
-  if (!seesAll(caller) && !canDiscover(ctx, caller.identity, { device })) return noDevice(nameOrId);
+  if (!seesAll(ctx, caller) && !canDiscover(ctx, caller.identity, { device })) return noDevice(nameOrId);
   return await viewDevice(ctx, device);
 }

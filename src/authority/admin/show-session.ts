@@ -30,7 +30,7 @@ export async function requireOwnSession(
 ): Promise<Session> {
   const id = parseId('ses', text);
   const session = id === undefined ? undefined : (await ctx.store.get('session', id))?.value;
-  if (session !== undefined && (seesAll(caller) || isOwn(caller, session))) {
+  if (session !== undefined && (seesAll(ctx, caller) || isOwn(caller, session))) {
     return session;
   }
   throw new SallyportError('not_found', `there is no session "${printable(text, 80)}"`, {

@@ -9,7 +9,7 @@ import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
 import { endSession } from '../sessions/end-session.ts';
 import { viewSession } from '../sessions/session-view.ts';
-import { actor, isAdministrator, type Operator } from './operator.ts';
+import { actor, may, type Operator } from './operator.ts';
 import { requireOwnSession } from './show-session.ts';
 
 export async function stopSession(
@@ -20,7 +20,7 @@ export async function stopSession(
   const reason = wanted.body.reason === undefined ? undefined : requireText(wanted.body.reason, 'reason');
   const session = await requireOwnSession(ctx, caller, wanted.id);
   const isOwn = session.identity === caller.identity.id;
-  if (!isOwn && !isAdministrator(caller)) {
+  if (!isOwn && !may(ctx, caller, 'stopAccess')) {
     throw new SallyportError('forbidden', `"${session.id}" is somebody else's to end`, {
       next: 'ask an administrator',
     });

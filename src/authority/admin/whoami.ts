@@ -1,10 +1,11 @@
 // Use-case: who this certificate is, and what is open for it.
 
 import type { Whoami } from '../../api/enrollments.ts';
+import { houseActions } from '../../core/decision.ts';
 import { defaultTenant } from '../../core/tenant.ts';
 import { breakGlassAlarms } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
-import type { Operator } from './operator.ts';
+import { may, type Operator } from './operator.ts';
 import { iso } from './time-text.ts';
 
 export async function whoami(
@@ -24,6 +25,7 @@ export async function whoami(
     kind: identity.kind,
     name: identity.name,
     roles: [...identity.roles],
+    rights: houseActions.filter((action) => may(ctx, caller, action)),
     ...(identity.tenant === defaultTenant ? {} : { tenant: identity.tenant }),
     broker: ctx.broker.name,
     certificate: { serial, notAfter: iso(notAfter) },

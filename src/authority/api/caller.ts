@@ -13,6 +13,7 @@ import { defaultTenant } from '../../core/tenant.ts';
 import { printable } from '../../core/printable.ts';
 import { peerOf, type Peer } from '../../wire/tls-peer.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
+import { may } from '../admin/operator.ts';
 import { credentialIdOf } from '../enroll/credentials.ts';
 import { ownersOnly } from '../tenants/tenant-store.ts';
 import { nobody } from './attempts.ts';
@@ -108,7 +109,7 @@ export function refusalOf(ctx: AuthorityContext, door: Door, identity: Identity)
     return unauthenticated('identity_expired');
   return (
     lockedOut(ctx, door, asSubject(identity)) ??
-    withoutRole(door.route, identity) ??
+    withoutRight(ctx, door, identity) ??
     notOwners(door.route, identity)
   );
 }
@@ -135,16 +136,22 @@ function lockedOut(ctx: AuthorityContext, door: Door, subject: LockSubject): Ref
   };
 }
 
-function withoutRole(route: Route, identity: Identity): Refusal | undefined {
-  const { role } = route;
-  if (role === undefined || role === 'any' || identity.roles.includes(role)) return undefined;
-  if (role === 'auditor' && identity.roles.includes('administrator')) return undefined;
+/** No route is for whoever has an identity by forgetting to say so. */
+function withoutRight(
+  ctx: AuthorityContext,
+  { route, connection }: Door,
+  identity: Identity,
+): Refusal | undefined {
+  const { role, right } = route;
+  if (right === undefined && role === 'any') return undefined;
+  const { sourceIp } = connection;
+  if (right !== undefined && may(ctx, { identity, sourceIp }, right)) return undefined;
   return {
     type: 'api.refused',
     code: 'forbidden',
-    message: `this needs the role "${route.role}"`,
-    next: 'ask an administrator',
-    why: `role ${route.role}`,
+    message: `policy does not let you do this: "${right}"`,
+    next: `ask an administrator, or see: sallyport policy explain ${identity.name} ${right}`,
+    why: `right ${right}`,
   };
 }
 

@@ -14,7 +14,7 @@ type Part<R, K extends string> = R extends { readonly [P in K]: infer T extends 
 
 type CallerOf<R> = R extends { readonly who: 'public' }
   ? undefined
-  : R extends { readonly role: string }
+  : R extends { readonly role: string } | { readonly right: string }
     ? Operator
     : Caller;
 

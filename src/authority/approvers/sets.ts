@@ -115,7 +115,8 @@ export async function signApproverSet(
 ): Promise<ApproverSetView> {
   const known = await allSets(ctx);
   const record = known.find(({ set }) => set.version === version);
-  if (record === undefined || !maySee(caller, record, known)) throw noSuchSet(version);
+  if (record === undefined || !isSeen(caller, record, { known, seesAll: seesAll(ctx, caller) }))
+    throw noSuchSet(version);
   if (!isWanted(caller, record, known)) {
     throw new SallyportError(
       'forbidden',
@@ -171,7 +172,8 @@ export async function listApproverSets(
 ): Promise<Paged<ApproverSetView>> {
   const known = await allSets(ctx);
   const source = { store: ctx.store, kind: 'approverset', filter: {} } as const;
-  const { kept, next } = await pageOfKept(source, query, async (record) => maySee(caller, record, known));
+  const facts = { known, seesAll: seesAll(ctx, caller) };
+  const { kept, next } = await pageOfKept(source, query, async (record) => isSeen(caller, record, facts));
   const items: ApproverSetView[] = [];
   for (const record of kept) items.push(await view(ctx, caller, record, known));
   return { items, ...(next === undefined ? {} : { next }) };
@@ -184,7 +186,8 @@ export async function showApproverSet(
 ): Promise<z.infer<typeof approverSetFile>> {
   const known = await allSets(ctx);
   const record = known.find(({ set }) => set.version === version);
-  if (record === undefined || !maySee(caller, record, known)) throw noSuchSet(version);
+  if (record === undefined || !isSeen(caller, record, { known, seesAll: seesAll(ctx, caller) }))
+    throw noSuchSet(version);
   return { format: 1, ...asPinned(record) };
 }
 
@@ -228,9 +231,13 @@ function isReady(record: ApproverSetRecord, known: readonly ApproverSetRecord[])
   return signers.size >= previous.threshold;
 }
 
-function maySee(caller: Operator, record: ApproverSetRecord, known: readonly ApproverSetRecord[]): boolean {
-  const persons = [...record.set.persons, ...(before(record, known)?.persons ?? [])];
-  return seesAll(caller) || persons.some(({ id }) => id === caller.identity.id);
+function isSeen(
+  caller: Operator,
+  record: ApproverSetRecord,
+  facts: { readonly known: readonly ApproverSetRecord[]; readonly seesAll: boolean },
+): boolean {
+  const persons = [...record.set.persons, ...(before(record, facts.known)?.persons ?? [])];
+  return facts.seesAll || persons.some(({ id }) => id === caller.identity.id);
 }
 
 function isWanted(

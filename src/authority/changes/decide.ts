@@ -4,6 +4,7 @@
 import type { ChangeView } from '../../api/changes.ts';
 import type { PageQuery } from '../../api/problem.ts';
 import { SallyportError } from '../../core/errors.ts';
+import type { HouseAction } from '../../core/decision.ts';
 import type { EventType } from '../../core/event.ts';
 import { parseId } from '../../core/ids.ts';
 import { roles, type Role } from '../../core/identity.ts';
@@ -13,7 +14,7 @@ import { applyPolicy } from '../admin/apply-policy.ts';
 import { barredBy } from '../admin/barred.ts';
 import { grantRole, revokeRole } from '../admin/change-role.ts';
 import { identityName } from '../admin/names.ts';
-import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
+import { actor, may, requireRight, type Operator } from '../admin/operator.ts';
 import { pageOfKept, type Paged } from '../admin/page.ts';
 import { removeIdentity } from '../admin/remove-identity.ts';
 import { removeLock } from '../admin/remove-lock.ts';
@@ -41,8 +42,11 @@ export async function approveChange(
     id: asker.value.id,
     identity: asker.value,
   };
-  if (!isAdministrator(asOperator) || barredBy(ctx, asker.value) !== undefined)
-    throw forbidden('whoever asked for it is locked, has expired, or is no administrator any more');
+  if (
+    !may(ctx, { identity: asker.value }, rightFor(change.order)) ||
+    barredBy(ctx, asker.value) !== undefined
+  )
+    throw forbidden('whoever asked for it is locked, has expired, or may not do it any more');
   const claimed = await settle(ctx, caller, { change, state: 'applied', type: 'change.approved' });
   try {
     await perform(ctx, asOperator, change);
@@ -71,6 +75,7 @@ export async function denyChange(
   { id, reason }: { readonly id: string; readonly reason?: string | undefined },
 ): Promise<ChangeView> {
   const change = await requireChange(ctx, id);
+  if (change.askedBy !== caller.identity.id) requireRight(ctx, caller, 'agreeToChanges');
   const denied = await settle(ctx, caller, {
     change,
     state: 'denied',
@@ -124,6 +129,24 @@ async function perform(ctx: AuthorityContext, asker: Operator, { order }: Pendin
     }
     default:
       order satisfies never;
+  }
+}
+
+/** What whoever asks for it has to be allowed. */
+function rightFor(order: PendingChange['order']): HouseAction {
+  switch (order.kind) {
+    case 'policy':
+      return 'administerPolicy';
+    case 'unlock':
+      return 'liftLocks';
+    case 'keys':
+      return 'administerBroker';
+    case 'grant':
+    case 'revoke':
+    case 'remove':
+      return 'administerIdentities';
+    default:
+      return order satisfies never;
   }
 }
 

@@ -7,11 +7,13 @@ import type { Invited, invitePersonBody } from '../../api/enrollments.ts';
 import type { breakGlassKeysBody, BreakGlassKeysView } from '../../api/break-glass.ts';
 import type { applyBody, RevisionView } from '../../api/policy.ts';
 import { SallyportError } from '../../core/errors.ts';
+import { isAdministrator } from '../../core/identity.ts';
 import { jsonHash } from '../../wire/signed.ts';
 import { applyPolicy } from '../admin/apply-policy.ts';
 import { grantRole, revokeRole } from '../admin/change-role.ts';
 import { findIdentity, requireIdentity } from '../admin/find.ts';
 import type { Operator } from '../admin/operator.ts';
+import { requireRank } from '../admin/rank.ts';
 import type { Offboarding } from '../admin/owned.ts';
 import { removeIdentity } from '../admin/remove-identity.ts';
 import { removeLock } from '../admin/remove-lock.ts';
@@ -22,7 +24,7 @@ import { checkPolicies } from '../policy/check.ts';
 import { hasSecond, throughSecond } from './second.ts';
 
 /** Who decides about others, and who approves. */
-const guardedRoles: ReadonlySet<string> = new Set(['administrator', 'approver']);
+const guardedRoles: ReadonlySet<string> = new Set(['owner', 'administrator', 'approver']);
 
 export async function changePolicy(
   ctx: AuthorityContext,
@@ -48,6 +50,7 @@ export async function changeRole(
   const apply = async (): Promise<IdentityView> =>
     await (kind === 'grant' ? grantRole(ctx, caller, wanted) : revokeRole(ctx, caller, wanted));
   if (!guardedRoles.has(wanted.role)) return await apply();
+  await requireRank(ctx, caller, [wanted.role]);
   const { id, roles } = await requireIdentity(ctx, wanted.identity);
   if (roles.includes(wanted.role) === (kind === 'grant')) return await apply();
   return await throughSecond(ctx, caller, { kind, identity: id, role: wanted.role }, apply);
@@ -70,9 +73,11 @@ export async function offboard(
 ): Promise<{ readonly done: true }> {
   const apply = async (): Promise<{ readonly done: true }> =>
     await removeIdentity(ctx, caller, identity, offboarding);
-  const { id, roles } = await requireIdentity(ctx, identity);
+  const found = await requireIdentity(ctx, identity);
+  const { id } = found;
+  await requireRank(ctx, caller, found.roles);
   // An administrator who removes the other one would be alone.
-  if (!roles.includes('administrator')) return await apply();
+  if (!isAdministrator(found)) return await apply();
   const { newOwner, lockOwned } = offboarding;
   const order = {
     kind: 'remove',

@@ -3,7 +3,7 @@
 // once, as with one administrator, and the log has it as it has everything.
 
 import { SallyportError } from '../../core/errors.ts';
-import type { Identity } from '../../core/identity.ts';
+import { isAdministrator, type Identity } from '../../core/identity.ts';
 import { newId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import type { ChangeOrder, PendingChange } from '../../core/pending-change.ts';
@@ -43,8 +43,7 @@ export async function hasSecond(ctx: AuthorityContext, asker: Identity): Promise
 
 /** Undefined: his yes counts for the asker. */
 export function secondFault(second: Identity, asker: Identity): string | undefined {
-  if (second.kind !== 'human' || !second.roles.includes('administrator'))
-    return 'only administrators agree to it';
+  if (second.kind !== 'human' || !isAdministrator(second)) return 'only administrators agree to it';
   if (second.tenant !== asker.tenant) return 'only administrators agree to it';
   if (second.id === asker.id) return 'nobody agrees to his own change';
   if (second.id === asker.owner || (asker.kind !== 'human' && second.id === asker.invitedBy))

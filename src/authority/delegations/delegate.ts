@@ -14,7 +14,7 @@ import { printable } from '../../core/printable.ts';
 import { parseTarget } from '../../core/target.ts';
 import { findIdentity } from '../admin/find.ts';
 import { identityName } from '../admin/names.ts';
-import { actor as actorOf, isAdministrator, seesAll, type Operator } from '../admin/operator.ts';
+import { actor as actorOf, may, seesAll, type Operator } from '../admin/operator.ts';
 import { pageOfKept, type Paged } from '../admin/page.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -118,7 +118,7 @@ export async function requireDelegation(
 ): Promise<Delegation> {
   const id = parseId('dlg', text);
   const found = id === undefined ? undefined : (await ctx.store.get('delegation', id))?.value;
-  if (found !== undefined && (seesAll(caller) || isPartOf(caller, found))) return found;
+  if (found !== undefined && (seesAll(ctx, caller) || isPartOf(caller, found))) return found;
   throw noSuchDelegation(text);
 }
 
@@ -128,7 +128,7 @@ export async function endDelegation(
   text: string,
 ): Promise<{ readonly done: true }> {
   const delegation = await requireDelegation(ctx, caller, text);
-  if (!isPartOf(caller, delegation) && !isAdministrator(caller)) throw noSuchDelegation(text);
+  if (!isPartOf(caller, delegation) && !may(ctx, caller, 'stopAccess')) throw noSuchDelegation(text);
   const draft = await event(ctx, caller, 'delegation.ended', delegation);
   await updateRecord(ctx.store, { kind: 'delegation', id: delegation.id }, (value) =>
     value.endedAt === undefined
@@ -145,7 +145,7 @@ export async function listDelegations(
   query: PageQuery,
 ): Promise<Paged<DelegationView>> {
   const source = { store: ctx.store, kind: 'delegation', filter: {} } as const;
-  const isSeen = (delegation: Delegation): boolean => seesAll(caller) || isPartOf(caller, delegation);
+  const isSeen = (delegation: Delegation): boolean => seesAll(ctx, caller) || isPartOf(caller, delegation);
   const { kept, next } = await pageOfKept(source, query, isSeen);
   const items: DelegationView[] = [];
   for (const delegation of kept) items.push(await view(ctx, delegation));

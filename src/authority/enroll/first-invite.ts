@@ -3,11 +3,15 @@
 
 import { defaultTenant } from '../../core/tenant.ts';
 import { isName } from '../../core/device.ts';
+import type { Role } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { hasAdministrator } from '../admin/administrators.ts';
 import { findIdentity, requireIdentity } from '../admin/find.ts';
 import type { AuthorityContext } from '../context.ts';
 import { anotherKey, makeInvite, type WantedInvite } from './make-invite.ts';
+
+/** Whoever comes first owns it, and does the daily work as well. */
+export const firstRoles = ['owner', 'administrator'] as const satisfies readonly Role[];
 
 /**
  * The invite for the first administrator: undefined as soon as there is one. `broker run` prints it at
@@ -18,7 +22,7 @@ export async function createFirstInvite(
   options: { readonly name?: string } = {},
 ): Promise<string | undefined> {
   if (await hasAdministrator(ctx)) return undefined;
-  return await inviteLocally(ctx, { name: options.name ?? 'admin', extra: { roles: ['administrator'] } });
+  return await inviteLocally(ctx, { name: options.name ?? 'admin', extra: { roles: [...firstRoles] } });
 }
 
 /** Whoever holds the data directory asks for `name`: the first administrator, or a person who is already here. */

@@ -14,6 +14,7 @@ import { limits } from '../../core/limits.ts';
 import { printable } from '../../core/printable.ts';
 import { findIdentity, requireOwner } from '../admin/find.ts';
 import { actor, type Operator } from '../admin/operator.ts';
+import { requireRank } from '../admin/rank.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireLabels, requireName, requireText } from './names.ts';
 import { inviteVendor } from '../vendors/invite-vendor.ts';
@@ -80,6 +81,8 @@ export async function invitePerson(
   const lifeMs = requireLife(body.forMs, limits.enrollmentLifeMs);
   requireHouse(body.roles ?? []);
   const known = await findIdentity(ctx, name);
+  if (known?.id !== caller.identity.id)
+    await requireRank(ctx, caller, [...(body.roles ?? []), ...(known?.roles ?? [])]);
   return await makeInvite(ctx, {
     tenant: caller.identity.tenant,
     kind: 'human',

@@ -4,6 +4,7 @@
 import type { EventDraft } from '../../core/event.ts';
 import { usesLeft, type Enrollment } from '../../core/identity.ts';
 import { asSubject } from '../../core/lock.ts';
+import { may } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { StoreConflict, type Change, type Stored } from '../store/store.ts';
 import { TokenFault } from './token-fault.ts';
@@ -20,14 +21,18 @@ export async function findEnrollment(ctx: AuthorityContext, token: string): Prom
 }
 
 /** Who is locked, removed or demoted leaves no door behind: an invite is worth what its inviter still is. */
-export async function requireInviter(ctx: AuthorityContext, { id, createdBy }: Enrollment): Promise<void> {
+export async function requireInviter(
+  ctx: AuthorityContext,
+  { id, kind, createdBy }: Enrollment,
+): Promise<void> {
   if (createdBy === 'system') return;
   const inviter = (await ctx.store.get('identity', createdBy))?.value;
   if (inviter === undefined) throw new TokenFault(`the inviter of ${id} was removed`);
   if (ctx.locks.find(asSubject(inviter)) !== undefined)
     throw new TokenFault(`the inviter of ${id} is locked`);
-  if (!inviter.roles.includes('administrator'))
-    throw new TokenFault(`the inviter of ${id} is no administrator any more`);
+  const right = kind === 'device' ? 'administerDevices' : 'administerIdentities';
+  if (!may(ctx, { identity: inviter }, right))
+    throw new TokenFault(`the inviter of ${id} may not invite any more`);
 }
 
 export async function commitOnce(

@@ -10,7 +10,7 @@ import type {
   PolicyJson,
   TypeAndId,
 } from '@cedar-policy/cedar-wasm/nodejs';
-import { schemaText } from './schema.ts';
+import { houseSchemaText, schemaText } from './schema.ts';
 
 export type { Context, EntityJson, PolicyJson, TypeAndId };
 
@@ -77,14 +77,22 @@ export function policyTree(text: string): PolicyJson {
   return answer.json;
 }
 
+/** Of sessions on targets, or of the broker itself. */
+export type SchemaName = 'target' | 'house';
+
+const schemas: Readonly<Record<SchemaName, string>> = { target: schemaText, house: houseSchemaText };
+
 export interface Validation {
   readonly errors: readonly Fault[];
   readonly warnings: readonly Fault[];
 }
 
 /** Checks policies (id -> text) against the schema, strictly. */
-export function validatePolicies(policies: Readonly<Record<string, string>>): Validation {
-  const answer = cedar.validate({ schema: schemaText, policies: { staticPolicies: policies } });
+export function validatePolicies(
+  policies: Readonly<Record<string, string>>,
+  schema: SchemaName = 'target',
+): Validation {
+  const answer = cedar.validate({ schema: schemas[schema], policies: { staticPolicies: policies } });
   if (answer.type === 'failure')
     return { errors: answer.errors.map((error) => fault(error, '')), warnings: [] };
   const located = (found: { policyId: string; error: DetailedError }): Fault => ({
@@ -97,17 +105,10 @@ export function validatePolicies(policies: Readonly<Record<string, string>>): Va
   };
 }
 
-const schemaName = 'sallyport';
-let schemaIsLoaded = false;
+const loadedSchemas = new Set<SchemaName>();
 
 /** Keeps a parsed policy set (id -> text) under a set id, in place of what was there. Throws on a bad set. */
 export function keepSet(setId: string, policies: Readonly<Record<string, string>>): void {
-  if (!schemaIsLoaded) {
-    const answer = cedar.preparseSchema(schemaName, schemaText);
-    if (answer.type === 'failure')
-      throw new Error(`the policy schema does not parse: ${wordsOf(answer.errors)}`);
-    schemaIsLoaded = true;
-  }
   const answer = cedar.preparsePolicySet(setId, { staticPolicies: policies });
   if (answer.type === 'failure') throw new Error(`policies do not load: ${wordsOf(answer.errors)}`);
 }
@@ -131,24 +132,37 @@ export type Evaluation =
   | { readonly ok: false; readonly message: string };
 
 /** Evaluates a kept set. A request that does not fit the schema is `ok: false`, never an answer. */
-export function evaluateSet(setId: string, request: CedarRequest): Evaluation {
+export function evaluateSet(setId: string, request: CedarRequest, schema: SchemaName = 'target'): Evaluation {
+  loadSchema(schema);
   return evaluation(
     cedar.statefulIsAuthorized({
       ...request,
       preparsedPolicySetId: setId,
-      preparsedSchemaName: schemaName,
+      preparsedSchemaName: schema,
       validateRequest: true,
     }),
   );
 }
 
+function loadSchema(name: SchemaName): void {
+  if (loadedSchemas.has(name)) return;
+  const answer = cedar.preparseSchema(name, schemas[name]);
+  if (answer.type === 'failure')
+    throw new Error(`the policy schema does not parse: ${wordsOf(answer.errors)}`);
+  loadedSchemas.add(name);
+}
+
 /** Evaluates policies (id -> text) once, without keeping them: slow, for explanations. */
-export function evaluateOnce(policies: Readonly<Record<string, string>>, request: CedarRequest): Evaluation {
+export function evaluateOnce(
+  policies: Readonly<Record<string, string>>,
+  request: CedarRequest,
+  schema: SchemaName = 'target',
+): Evaluation {
   return evaluation(
     cedar.isAuthorized({
       ...request,
       policies: { staticPolicies: policies },
-      schema: schemaText,
+      schema: schemas[schema],
       validateRequest: true,
     }),
   );

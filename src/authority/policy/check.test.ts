@@ -24,8 +24,8 @@ test('good policies are listed with id, effect, file and line', () => {
   assert.deepEqual(check, {
     ok: true,
     policies: [
-      { id: 'ops', effect: 'permit', file: 'access.cedar', line: 1 },
-      { id: 'access.cedar#2', effect: 'forbid', file: 'access.cedar', line: 4 },
+      { id: 'ops', effect: 'permit', file: 'access.cedar', line: 1, subject: 'target' },
+      { id: 'access.cedar#2', effect: 'forbid', file: 'access.cedar', line: 4, subject: 'target' },
     ],
     warnings: [],
   });

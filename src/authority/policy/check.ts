@@ -4,9 +4,10 @@
 
 import { SallyportError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { validatePolicies, type Fault } from './cedar.ts';
+import { validatePolicies, type Fault, type SchemaName } from './cedar.ts';
 import { houseRuleProblems } from './house-rules.ts';
 import { readObligations, type PolicyObligations } from './obligations.ts';
+import { subjectOf } from './tree.ts';
 import {
   parsePolicies,
   problemInPolicy,
@@ -20,6 +21,7 @@ export interface CheckedPolicy {
   readonly effect: 'permit' | 'forbid';
   readonly file: string;
   readonly line: number;
+  readonly subject: ReturnType<typeof subjectOf>;
 }
 
 export type PolicyCheck =
@@ -49,7 +51,13 @@ const problemsShown = 100;
 export function checkPolicies(files: PolicyFiles): PolicyCheck {
   const ready = readyPolicies(files);
   if (!ready.ok) return ready;
-  const policies = ready.policies.map(({ id, effect, file, line }) => ({ id, effect, file, line }));
+  const policies = ready.policies.map(({ id, effect, file, line, tree }) => ({
+    id,
+    effect,
+    file,
+    line,
+    subject: subjectOf(tree),
+  }));
   return { ok: true, policies, warnings: ready.warnings };
 }
 
@@ -80,9 +88,12 @@ function readyPolicies(files: PolicyFiles): ReadyPolicies {
   const parsed = parsePolicies(files);
   if (!parsed.ok) return { ok: false, problems: shown(parsed.problems) };
   const byId = new Map(parsed.policies.map((policy) => [policy.id, policy]));
-  const validation = validatePolicies(
-    Object.fromEntries(parsed.policies.map((policy) => [policy.id, policy.text])),
-  );
+  const textsOf = (subject: SchemaName): Record<string, string> =>
+    Object.fromEntries(
+      parsed.policies.filter(({ tree }) => subjectOf(tree) === subject).map(({ id, text }) => [id, text]),
+    );
+  const onTargets = validatePolicies(textsOf('target'));
+  const onHouse = validatePolicies(textsOf('house'), 'house');
   const located = (faults: readonly Fault[]): PolicyProblem[] =>
     distinct(faults.map(plain)).map((fault) => {
       const policy = fault.policy === undefined ? undefined : byId.get(fault.policy);
@@ -90,7 +101,7 @@ function readyPolicies(files: PolicyFiles): ReadyPolicies {
         ? { file: 'policies', message: printable(fault.message, 400) }
         : problemInPolicy(fault, policy);
     });
-  const problems = located(validation.errors);
+  const problems = located([...onTargets.errors, ...onHouse.errors]);
   const policies: ReadyPolicy[] = [];
   for (const policy of parsed.policies) {
     const place = { file: policy.file, policy: policy.id, line: policy.line };
@@ -100,7 +111,7 @@ function readyPolicies(files: PolicyFiles): ReadyPolicies {
     problems.push(...houseRuleProblems(policy).map((problem) => ({ ...place, ...problem })));
   }
   if (problems.length > 0) return { ok: false, problems: shown(problems) };
-  return { ok: true, policies, warnings: shown(located(validation.warnings)) };
+  return { ok: true, policies, warnings: shown(located([...onTargets.warnings, ...onHouse.warnings])) };
 }
 
 /**

@@ -2,11 +2,9 @@
 // policies that settled an answer (the permits or the forbids, never both), so each kind is asked alone.
 // Slow: nothing here is pre-parsed.
 
-import type { Question } from '../../core/decision.ts';
 import { printable } from '../../core/printable.ts';
-import { evaluateOnce, guarded } from './cedar.ts';
+import { evaluateOnce, guarded, type CedarRequest, type SchemaName } from './cedar.ts';
 import type { PolicyText } from './policy-text.ts';
-import { toCedarRequest } from './request.ts';
 
 export interface ConsideredPolicy {
   readonly policy: string;
@@ -19,16 +17,17 @@ export interface ConsideredPolicy {
 /** An id that no policy can have (policy-text.ts), for a permit of everything beside the forbids. */
 const permitAll = { '(all)': 'permit(principal, action, resource);' } as const;
 
-/** Every policy with its answer to this question, in id order. */
+/** Every policy with its answer to this question, in id order. `request` throws where there is none to make. */
 export function considerPolicies(
-  policies: Iterable<PolicyText>,
-  question: Question,
+  policies: Iterable<Pick<PolicyText, 'id' | 'effect' | 'text'>>,
+  request: () => CedarRequest,
+  schema: SchemaName = 'target',
 ): readonly ConsideredPolicy[] {
   const inOrder = [...policies].sort((a, b) => (a.id < b.id ? -1 : 1));
   const textsOf = (effect: 'permit' | 'forbid'): Record<string, string> =>
     Object.fromEntries(inOrder.filter((one) => one.effect === effect).map(({ id, text }) => [id, text]));
   const results = [textsOf('permit'), { ...textsOf('forbid'), ...permitAll }].map((texts) =>
-    guarded(() => evaluateOnce(texts, toCedarRequest(question))),
+    guarded(() => evaluateOnce(texts, request(), schema)),
   );
   const unanswered = results.find((result) => !result.ok)?.message;
   const answers = results.filter((result) => result.ok);

@@ -3,10 +3,11 @@
 // belongs, which would match nobody: a permit that never permits, or worse, a forbid that never forbids.
 
 import { parseId } from '../../core/ids.ts';
+import { houseActions } from '../../core/decision.ts';
 import { isName } from '../../core/device.ts';
 import { printable } from '../../core/printable.ts';
 import type { PolicyText } from './policy-text.ts';
-import { contextReads, entitiesIn, readsVariable } from './tree.ts';
+import { contextReads, entitiesIn, readsVariable, subjectOf } from './tree.ts';
 import type { TypeAndId } from './cedar.ts';
 
 export interface HouseRuleProblem {
@@ -19,6 +20,7 @@ export function houseRuleProblems(policy: PolicyText): readonly HouseRuleProblem
     const problem = idProblem(entity);
     return problem === undefined ? [] : [problem];
   });
+  problems.push(...subjectProblems(policy));
   if (permitsByAddressAlone(policy)) {
     problems.push({
       message: 'it permits by network address alone; where somebody is grants nothing',
@@ -27,6 +29,29 @@ export function houseRuleProblems(policy: PolicyText): readonly HouseRuleProblem
   }
   return problems;
 }
+
+/** What is done with the broker itself is a thing of its own, and no session that anything could be demanded of. */
+function subjectProblems({ tree }: PolicyText): readonly HouseRuleProblem[] {
+  const subject = subjectOf(tree);
+  if (subject === 'both') {
+    return [
+      {
+        message: 'it speaks of targets and of the broker itself at once',
+        help: `write two policies: of the broker itself are ${houseActions.join(', ')}`,
+      },
+    ];
+  }
+  const demands = Object.keys(tree.annotations ?? {}).filter((name) => !descriptive.has(name));
+  if (subject === 'target' || demands.length === 0) return [];
+  return [
+    {
+      message: `${demands.map((name) => `"@${name}"`).join(', ')} is for sessions, and this is about the broker itself`,
+      help: 'leave it out; what changes who may do what waits for a second administrator anyway',
+    },
+  ];
+}
+
+const descriptive: ReadonlySet<string> = new Set(['id', 'description']);
 
 function permitsByAddressAlone({ effect, tree }: PolicyText): boolean {
   if (effect === 'forbid') return false;

@@ -1,6 +1,7 @@
 // The policies of all tenants: each has its own revisions, and a question is answered by those of the tenant
 // that the device is of.
 
+import type { HouseDecision, HouseQuestion } from '../../core/decision.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
 import { PolicyPoint } from './policy-point.ts';
 
@@ -29,6 +30,15 @@ export class PolicyBook {
 
   decide(question: Asked<'decide'>): ReturnType<PolicyPoint['decide']> {
     return this.#of(question.device.tenant).decide(question);
+  }
+
+  /** Of the tenant that who asks is of. */
+  decideHouse(question: HouseQuestion): HouseDecision {
+    return this.#of(question.principal.tenant).decideHouse(question);
+  }
+
+  explainHouse(question: HouseQuestion): ReturnType<PolicyPoint['explainHouse']> {
+    return this.#of(question.principal.tenant).explainHouse(question);
   }
 
   explain(question: Asked<'explain'>): ReturnType<PolicyPoint['explain']> {

@@ -8,6 +8,8 @@ import {
   actions,
   type Action,
   type Decision,
+  type HouseDecision,
+  type HouseQuestion,
   type Question,
   type QuestionContext,
 } from '../../core/decision.ts';
@@ -21,9 +23,10 @@ import { evaluateSet, guarded, keepSet, type Evaluation } from './cedar.ts';
 import { requirePolicies, type ReadyPolicy } from './check.ts';
 import { considerPolicies, type ConsideredPolicy } from './explain.ts';
 import { whatWouldHelp } from './help.ts';
+import { considerHouse, decideHouse, keepHouseSet } from './house-point.ts';
 import { mergeObligations } from './obligations.ts';
 import { toCedarRequest } from './request.ts';
-import { actionsOf, contextReads, ticketSamples } from './tree.ts';
+import { actionsOf, contextReads, subjectOf, ticketSamples } from './tree.ts';
 
 export interface Explanation {
   readonly decision: Decision;
@@ -32,6 +35,11 @@ export interface Explanation {
   /** Every policy that could apply to the action, in id order. */
   readonly considered: readonly ConsideredPolicy[];
   readonly help: readonly string[];
+}
+
+export interface HouseExplanation {
+  readonly decision: HouseDecision;
+  readonly considered: readonly ConsideredPolicy[];
 }
 
 /** The policies that can match one action, kept by the library under `setId`. */
@@ -48,6 +56,8 @@ interface Shard {
 interface Loaded {
   readonly revision: PolicyRevision;
   readonly shards: Readonly<Record<Action, Shard>>;
+  /** Those about the broker itself. */
+  readonly house: readonly ReadyPolicy[];
 }
 
 /** A decision and, for explanations, the words behind it. */
@@ -88,7 +98,9 @@ export class PolicyPoint {
       const policies = requirePolicies(revision.files);
       const bank = before === 0 ? 1 : 0;
       const entries = actions.map((action) => [action, this.#loadShard({ bank, action, policies })] as const);
-      this.#loaded = { revision, shards: Object.fromEntries(entries) as Record<Action, Shard> };
+      const house = policies.filter(({ tree }) => subjectOf(tree) === 'house');
+      keepHouseSet(this.#houseSetId(bank), house);
+      this.#loaded = { revision, house, shards: Object.fromEntries(entries) as Record<Action, Shard> };
       this.#bank = bank;
     }
     this.#emptyBank(before);
@@ -109,6 +121,18 @@ export class PolicyPoint {
     return decision.outcome === 'allow' ? decision : this.#withHelp(question, decision);
   }
 
+  /** Whether somebody may do this with the broker itself. Never throws: what cannot be evaluated is a no. */
+  decideHouse(question: HouseQuestion): HouseDecision {
+    return decideHouse(this.#loaded === undefined ? undefined : this.#houseSetId(this.#bank), question);
+  }
+
+  explainHouse(question: HouseQuestion): HouseExplanation {
+    return {
+      decision: this.decideHouse(question),
+      considered: considerHouse(this.#loaded?.house ?? [], question),
+    };
+  }
+
   /** The same answer, with every policy that was looked at. For people: slow. */
   explain(question: Question): Explanation {
     const verdict = this.#judge(question);
@@ -117,7 +141,9 @@ export class PolicyPoint {
     return {
       decision,
       why: printable(verdict.why, 400),
-      considered: considerPolicies(this.#loaded?.shards[question.action]?.policies.values() ?? [], question),
+      considered: considerPolicies(this.#loaded?.shards[question.action]?.policies.values() ?? [], () =>
+        toCedarRequest(question),
+      ),
       help: decision.outcome === 'deny' ? decision.help : [],
     };
   }
@@ -233,6 +259,11 @@ export class PolicyPoint {
 
   #emptyBank(bank: 0 | 1): void {
     for (const action of actions) keepSet(this.#setId(bank, action), {});
+    keepSet(this.#houseSetId(bank), {});
+  }
+
+  #houseSetId(bank: 0 | 1): string {
+    return `${this.#slot}/${bank}/house`;
   }
 
   #setId(bank: 0 | 1, action: Action): string {

@@ -3,7 +3,7 @@
 // Kinds are types: Human::"x" and Machine::"x" are different principals.
 
 import { commandLine } from '../../core/command-words.ts';
-import type { Question, QuestionContext } from '../../core/decision.ts';
+import type { HouseQuestion, Question, QuestionContext } from '../../core/decision.ts';
 import type { Device } from '../../core/device.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Service } from '../../core/service.ts';
@@ -26,6 +26,29 @@ export function toCedarRequest(question: Question): CedarRequest {
     context: cedarContext(question.context),
     entities: [principal, device, ...service],
   };
+}
+
+/** The same of what somebody does with the broker itself. */
+export function toHouseRequest(question: HouseQuestion): CedarRequest {
+  const { action, now, sourceIp } = question;
+  const principal = principalEntity(question.principal);
+  const { tenant } = question.principal;
+  const resource = { type: 'Tenant', id: tenant };
+  return {
+    principal: principal.uid as TypeAndId,
+    action: { type: 'Action', id: action },
+    resource,
+    context: { now: datetime(now), ...(sourceIp === undefined ? {} : { sourceIp: ip(sourceIp) }) },
+    entities: [principal, { uid: resource, attrs: { name: tenant }, parents: [] }],
+  };
+}
+
+function datetime(now: number): Context[string] {
+  return { __extn: { fn: 'datetime', arg: new Date(now).toISOString() } };
+}
+
+function ip(address: string): Context[string] {
+  return { __extn: { fn: 'ip', arg: plainAddress(address) } };
 }
 
 function principalEntity(identity: Identity): EntityJson {
@@ -87,12 +110,10 @@ function human(id: string): { readonly __entity: TypeAndId } {
 function cedarContext(context: QuestionContext): Context {
   const { argv, mfaAgeMs } = context;
   return {
-    now: { __extn: { fn: 'datetime', arg: new Date(context.now).toISOString() } },
+    now: datetime(context.now),
     approvals: context.approvals ?? 0,
     inWindow: context.inWindow ?? false,
-    ...(context.sourceIp === undefined
-      ? {}
-      : { sourceIp: { __extn: { fn: 'ip', arg: plainAddress(context.sourceIp) } } }),
+    ...(context.sourceIp === undefined ? {} : { sourceIp: ip(context.sourceIp) }),
     ...(argv === undefined
       ? {}
       : {

@@ -4,6 +4,7 @@
 // docs/policy.md explains each name; request.ts fills them in. INVARIANT: every action of core/decision.ts
 // is declared here exactly once (schema.test.ts holds it).
 
+import { houseActions } from '../../core/decision.ts';
 import { roles } from '../../core/identity.ts';
 
 /** Actions on the device itself: maintenance has no meaning on one of its services. */
@@ -13,14 +14,16 @@ const targetActions = ['discover', 'forward', 'http', 'mcp', 'submitTask', 'appr
 
 const quoted = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ');
 
-// Role is an enumeration, so that Role::"operater" is refused with the two names that exist.
-export const schemaText = `
+// Role is an enumeration, so that Role::"operater" is refused with the names that exist.
+const who = `
 entity Role enum [${quoted(roles)}];
 
 entity Human in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String, vendor?: String };
 entity Machine in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String, vendor?: String };
 entity AiAgent in [Role] { id: String, name: String, tenant: String, owner?: Human, purpose?: String, vendor?: String };
+`;
 
+export const schemaText = `${who}
 entity Device { id: String, name: String, tenant: String, owner: Human, purpose: String } tags String;
 entity Service in [Device] {
   name: String, device: Device, tenant: String, owner: Human, purpose: String,
@@ -49,5 +52,14 @@ action ${deviceActions.join(', ')} appliesTo {
 };
 action ${targetActions.join(', ')} appliesTo {
   principal: [Human, Machine, AiAgent], resource: [Device, Service], context: Context
+};
+`;
+
+/** Of what is done with the broker itself. Apart, so that "any action" on a target never means this. */
+export const houseSchemaText = `${who}
+entity Tenant { name: String };
+
+action ${houseActions.join(', ')} appliesTo {
+  principal: [Human, Machine, AiAgent], resource: [Tenant], context: { now: datetime, sourceIp?: ipaddr }
 };
 `;

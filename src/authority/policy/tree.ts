@@ -1,7 +1,7 @@
 // Looking into Cedar syntax trees (the JSON policy format): which actions a policy speaks of, which parts
 // of the context it reads, which entities it names. Pure; used for sharding, hints and the house rules.
 
-import { actions, type Action } from '../../core/decision.ts';
+import { actions, houseActions, type Action } from '../../core/decision.ts';
 import type { PolicyJson, TypeAndId } from './cedar.ts';
 
 /** Calls `visit` for every object in the tree, outermost first. */
@@ -23,12 +23,29 @@ function entityOf(reference: unknown): TypeAndId | undefined {
 
 /** The actions whose questions this policy can match, judged by its scope alone. */
 export function actionsOf(policy: PolicyJson): readonly Action[] {
-  const scope = policy.action;
-  if (scope.op === 'All') return actions;
+  if (policy.action.op === 'All') return actions;
+  const named = actionsNamed(policy);
+  return actions.filter((action) => named.has(action));
+}
+
+/**
+ * What it is about. "Any action" is about targets alone: whoever may do everything on a device has not been given the
+ * broker by that.
+ */
+export function subjectOf(policy: PolicyJson): 'target' | 'house' | 'both' {
+  const named = actionsNamed(policy);
+  if (!houseActions.some((action) => named.has(action))) return 'target';
+  return actionsOf(policy).length === 0 ? 'house' : 'both';
+}
+
+export function namesAction(policy: PolicyJson, action: string): boolean {
+  return actionsNamed(policy).has(action);
+}
+
+function actionsNamed({ action: scope }: PolicyJson): ReadonlySet<string | undefined> {
   const references: readonly unknown[] =
     'entities' in scope ? scope.entities : 'entity' in scope ? [scope.entity] : [];
-  const named = new Set(references.map((reference) => entityOf(reference)?.id));
-  return actions.filter((action) => named.has(action));
+  return new Set(references.map((reference) => entityOf(reference)?.id));
 }
 
 /** Every entity that the policy names, in its scope or in a condition. */

@@ -10,7 +10,7 @@ import { readCaFile, readConfigFile, readSecretFile, unusable } from '../config-
 const claim = z.string().min(1).max(128);
 
 /** A guest has a sponsor and an end, which no group says. */
-const houseRole = z.enum(roles).exclude(['vendor']);
+const houseRole = z.enum(roles).exclude(['vendor', 'owner']);
 
 const providerShape = z.strictObject({
   /** What people read on the button. */

@@ -14,7 +14,7 @@ import {
   type AccessRequest,
   type RequestEvent,
 } from '../../core/request.ts';
-import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
+import { actor, may, type Operator } from '../admin/operator.ts';
 import { deviceCheckAt, isEnoughFor, type DeviceCheck } from '../approvers/device-check.ts';
 import type { AuthorityContext } from '../context.ts';
 import { requireText } from '../enroll/names.ts';
@@ -77,7 +77,7 @@ export async function denyRequest(
   if (request.approvals.some(({ by }) => by === caller.identity.id)) {
     return await withdraw(ctx, caller, { request, reason });
   }
-  if (!isAdministrator(caller)) await requireCounts(ctx, caller, request);
+  if (!may(ctx, caller, 'stopAccess')) await requireCounts(ctx, caller, request);
   const now = ctx.clock.now();
   const after = await updateRecord(ctx.store, { kind: 'request', id: request.id }, (value) => {
     if (!isOpen(value.state) || endsAt(value) <= now) throw notOpen(value, now);
@@ -99,7 +99,7 @@ export async function cancelRequest(
   id: string,
 ): Promise<RequestView> {
   const { value: request } = await requireRequest(ctx, caller, id);
-  if (request.requester !== caller.identity.id && !isAdministrator(caller)) {
+  if (request.requester !== caller.identity.id && !may(ctx, caller, 'stopAccess')) {
     throw new SallyportError('forbidden', `"${request.id}" is not yours to take back`, {
       next: `say no to it instead: sallyport deny ${request.id}`,
     });

@@ -12,6 +12,7 @@ import { storePage, type Paged } from '../admin/page.ts';
 import { hasAdministrator } from '../admin/administrators.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext } from '../context.ts';
+import { firstRoles } from '../enroll/first-invite.ts';
 import { makeInvite } from '../enroll/make-invite.ts';
 import { requireName } from '../enroll/names.ts';
 import { StoreConflict } from '../store/store.ts';
@@ -40,7 +41,7 @@ export async function addTenant(
     by: actor(caller),
     createdBy: caller.identity.id,
     lifeMs: limits.enrollmentLifeMs,
-    extra: { roles: ['administrator'] },
+    extra: { roles: [...firstRoles] },
   });
   return { tenant: await view(ctx, tenant), invite };
 }

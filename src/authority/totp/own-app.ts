@@ -7,7 +7,8 @@ import type { IdentityId } from '../../core/ids.ts';
 import type { Identity } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import { requireIdentity } from '../admin/find.ts';
-import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
+import { requireRank } from '../admin/rank.ts';
+import { actor, may, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { credentialIdOf } from '../enroll/credentials.ts';
 import { acceptCode, appOf, stepOf } from './check.ts';
@@ -79,11 +80,12 @@ export class OwnApps {
   ): Promise<{ readonly done: true }> {
     const ctx = this.#ctx;
     const identity = name === undefined ? caller.identity : await requireIdentity(ctx, name);
-    if (identity.id !== caller.identity.id && !isAdministrator(caller)) {
+    if (identity.id !== caller.identity.id && !may(ctx, caller, 'administerIdentities')) {
       throw new SallyportError('forbidden', `the app of "${identity.name}" is not yours`, {
         next: 'an administrator removes it for who lost it',
       });
     }
+    if (identity.id !== caller.identity.id) await requireRank(ctx, caller, identity.roles);
     if ((await ctx.store.get('totp', identity.id)) === undefined) throw noApp(identity);
     if (identity.id === caller.identity.id)
       await acceptCode(ctx, { identity, code: code ?? '', sourceIp: caller.sourceIp });

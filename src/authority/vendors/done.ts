@@ -8,7 +8,7 @@ import { concernsIdentity } from '../../core/lock.ts';
 import { stepRequest } from '../../core/request.ts';
 import { eachRecord } from '../admin/each-record.ts';
 import { requireIdentity } from '../admin/find.ts';
-import { actor, isAdministrator, type Operator } from '../admin/operator.ts';
+import { actor, may, type Operator } from '../admin/operator.ts';
 import type { AuthorityContext } from '../context.ts';
 import { endedWaysIn } from '../enroll/ways-in.ts';
 import { endSessions } from '../sessions/end-session.ts';
@@ -69,7 +69,11 @@ async function requireGuest(
       next: 'sallyport kill, or: sallyport identities remove',
     });
   }
-  if (identity.owner === caller.identity.id || identity.id === caller.identity.id || isAdministrator(caller))
+  if (
+    identity.owner === caller.identity.id ||
+    identity.id === caller.identity.id ||
+    may(ctx, caller, 'stopAccess')
+  )
     return identity;
   throw new SallyportError('forbidden', `"${identity.name}" is not your guest`, {
     next: 'his sponsor, or an administrator, ends it',

@@ -15,6 +15,7 @@ import { keyKind, spkiOf } from '../../platform/keys.ts';
 import { findIdentity, requireOwner } from '../admin/find.ts';
 import { viewIdentity } from '../admin/identity-view.ts';
 import { actor, type Operator } from '../admin/operator.ts';
+import { requireRank } from '../admin/rank.ts';
 import type { AuthorityContext } from '../context.ts';
 import { pemBlocks } from '../pki/key-files.ts';
 import { requireHouse } from '../enroll/invite.ts';
@@ -37,6 +38,7 @@ export async function addMachine(
   const { vendor } = body;
   if (vendor === undefined) requireHouse(body.roles ?? []);
   else requireVendorRoles(body.roles ?? []);
+  await requireRank(ctx, caller, body.roles ?? []);
   const owner = await requireOwner(ctx, body.owner, vendor === undefined ? 'owner' : 'sponsor');
   if ((await findIdentity(ctx, name)) !== undefined) {
     throw new SallyportError('conflict', `there is an identity "${name}" already`, {

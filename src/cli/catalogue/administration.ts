@@ -426,7 +426,7 @@ export const administration: readonly CommandSpec[] = [
   {
     path: 'policy explain',
     summary: 'why one identity may or may not do something on a target',
-    args: [identity, { name: 'action' }, target],
+    args: [identity, { name: 'action' }, { ...target, optional: true }],
     flags: [
       { name: 'command', value: 'TEXT', summary: 'for exec: the command that is asked for' },
       {
@@ -436,7 +436,8 @@ export const administration: readonly CommandSpec[] = [
         completes: 'request',
       },
     ],
-    examples: ['sallyport policy explain ana shell pump-7'],
+    examples: ['sallyport policy explain ana shell pump-7', 'sallyport policy explain ana administerDevices'],
+    notes: ['without a target: what somebody may do with the broker itself (docs/policy.md)'],
     load: () => import('../commands/policy/explain.ts'),
   },
   {

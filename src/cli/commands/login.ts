@@ -3,6 +3,7 @@
 // invite is shown to it. The key is made here and stays here.
 
 import type { Redeemed } from '../../api/enrollments.ts';
+import { isAdministrator } from '../../core/identity.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { parseToken } from '../../core/token.ts';
 import { apiRequest } from '../../link/api-client.ts';
@@ -106,7 +107,7 @@ export async function run(options: Options): Promise<number> {
     ['until', localTimeAndDistance(new Date(profile.notAfter).toISOString(), now)],
   ]);
   print(
-    redeemed.roles?.includes('administrator') === true
+    redeemed.roles !== undefined && isAdministrator({ roles: redeemed.roles })
       ? 'next: sallyport devices invite NAME, or sallyport devices ls'
       : 'next: sallyport devices ls, then sallyport shell NAME',
   );

@@ -10,25 +10,26 @@ import { when } from '../parts/words.ts';
 const kinds = ['identity', 'device', 'session'] as const;
 
 export function Locks() {
-  const isAdministrator = useMe().data?.roles.includes('administrator') === true;
+  const rights = useMe().data?.rights ?? [];
+  const maySee = rights.includes('inspect');
   const queries = useQueryClient();
   const found = useQuery({
     queryKey: ['locks'],
     queryFn: async () => await call('GET /v1/locks', { query: { limit: 100 } }),
-    enabled: isAdministrator,
+    enabled: maySee,
   });
-  if (!isAdministrator) {
+  if (!maySee) {
     return (
       <>
         <h1>Locks</h1>
-        <p className="quiet">Administrators see and set locks.</p>
+        <p className="quiet">Administrators and auditors see locks.</p>
       </>
     );
   }
   return (
     <>
       <h1>Locks</h1>
-      <AddLock />
+      {rights.includes('stopAccess') ? <AddLock /> : null}
       <ErrorNote error={found.error} />
       {found.data?.items.length === 0 ? <p className="quiet">No lock stands.</p> : null}
       <ul className="cards">

@@ -1,6 +1,6 @@
-// sallyport policy explain IDENTITY ACTION TARGET
+// sallyport policy explain IDENTITY ACTION [TARGET]: no target for what somebody does with the broker itself.
 
-import { actions } from '../../../core/decision.ts';
+import { actions, houseActions, type Action, type HouseAction } from '../../../core/decision.ts';
 import { formatDuration } from '../../../core/duration.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import { printable } from '../../../core/printable.ts';
@@ -13,7 +13,7 @@ import { nearest } from '../../suggest.ts';
 interface Options extends CommonOptions {
   readonly identity: string;
   readonly action: string;
-  readonly target: string;
+  readonly target?: string;
   readonly command?: string;
   readonly request?: string;
 }
@@ -21,13 +21,13 @@ interface Options extends CommonOptions {
 type Explained = Answer<'GET /v1/policies/explain'>;
 
 export async function run(options: Options): Promise<number> {
-  const action = parseAction(options.action);
+  const action = readAction(options);
   const me = loadSignIn(options, Date.now());
   const { identity, target, command, request } = options;
   const explained = await call(me, 'GET /v1/policies/explain', {
     query: {
       identity,
-      target,
+      ...(target === undefined ? {} : { target }),
       action,
       ...(command === undefined ? {} : { command }),
       ...(request === undefined ? {} : { request }),
@@ -41,7 +41,9 @@ export async function run(options: Options): Promise<number> {
 function printExplained(explained: Explained, asked: Options): void {
   const isYes = explained.outcome === 'allow' && explained.lock === undefined;
   const verdict = isYes ? tone('good', 'yes') : tone('bad', 'no');
-  print(`${verdict}: "${printable(asked.identity)}" ${asked.action} on "${printable(asked.target)}"`);
+  print(
+    `${verdict}: "${printable(asked.identity)}" ${asked.action}${asked.target === undefined ? '' : ` on "${printable(asked.target)}"`}`,
+  );
   printFields([
     ['because', explained.code],
     ['lock', explained.lock],
@@ -76,8 +78,23 @@ function duration(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : formatDuration(ms);
 }
 
+function readAction({ action: typed, target }: Options): Action | HouseAction {
+  const house = houseActions.find((known) => known === typed);
+  if (house !== undefined && target === undefined) return house;
+  if (house !== undefined) {
+    throw new SallyportError('invalid', `"${house}" is done with the broker itself`, {
+      next: 'leave the target out',
+    });
+  }
+  const action = parseAction(typed);
+  if (target !== undefined) return action;
+  throw new SallyportError('invalid', `"${action}" needs a target`, {
+    next: `sallyport policy explain IDENTITY ${action} TARGET; without one: ${houseActions.join(', ')}`,
+  });
+}
+
 /** Throws `invalid`. */
-export function parseAction(typed: string): (typeof actions)[number] {
+export function parseAction(typed: string): Action {
   const action = actions.find((known) => known === typed);
   if (action !== undefined) return action;
   const guess = nearest(typed, actions);
