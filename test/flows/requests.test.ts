@@ -339,6 +339,29 @@ test('what was asked for by command or path opens these alone, in every channel 
   );
 });
 
+test('a path without a kind is asked for in the direction that policy opens', async () => {
+  const opens = (action: string, more = '') =>
+    usePolicy(
+      world,
+      `${see}\n${approve}\n@id("files") @approvers("1")
+      permit (principal in Role::"operator", action == Action::"${action}", resource)
+      when { context has path && context.path like "/etc*" };${more}`,
+    );
+  opens('download');
+  assert.deepEqual((await file(ana, { paths: ['/etc/motd'] })).actions, ['download']);
+  opens('upload');
+  assert.deepEqual((await file(ana, { paths: ['/etc/motd'] })).actions, ['upload']);
+  assert.equal(
+    await outcomeOf(file(ana, { paths: ['/etc/motd'], actions: ['download'] })),
+    'denied',
+    'named',
+  );
+  assert.equal(await outcomeOf(file(ana, { paths: ['/etc/motd', '/root'] })), 'denied', 'one of two');
+  assert.equal(await outcomeOf(file(ana, { paths: ['/root'] })), 'denied', 'neither direction');
+  const both = { paths: ['/etc/motd'], commands: ['reboot'] };
+  assert.equal(await outcomeOf(file(ana, both)), 'denied', 'a command was said, and nothing opens it');
+});
+
 test('what cannot be meant, or no approval would open, is refused when it is asked for', async () => {
   assert.equal(await outcomeOf(file(ana, { commands: ['true'], actions: ['shell'] })), 'invalid');
   assert.equal(await outcomeOf(file(ana, { commands: ['true'], actions: ['exec', 'shell'] })), 'invalid');

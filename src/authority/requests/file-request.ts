@@ -24,7 +24,16 @@ import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
 import { canDiscover, lockOn, type Destination } from '../sessions/session-facts.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { approvalsNeeded, possibleApprovers } from './approvals.ts';
-import { each, helpless, kindsOf, requireFitting, whichOf, type Which } from './which.ts';
+import {
+  each,
+  helpless,
+  kindsOf,
+  requireFitting,
+  whichOf,
+  withoutUnmeant,
+  type Each,
+  type Which,
+} from './which.ts';
 import { viewRequest } from './request-view.ts';
 
 type Body = z.infer<typeof requestBody>;
@@ -161,11 +170,17 @@ function scopeOf(
   }
   // Without a ticket system none ever counts: nobody is to wait for what would be refused then.
   const ticket = ctx.tickets.sources.size === 0 ? undefined : body.ticket;
-  const needs = asked
+  const needFor = ({ action, which: one }: Each): ReturnType<typeof approvalsNeeded> => {
+    const facts = { requester, destination, action, ticket, ...(one === undefined ? {} : { which: one }) };
+    return approvalsNeeded(ctx, facts);
+  };
+  const isOpened = (action: RequestAction): boolean =>
+    each(action, which).some((item) => needFor(item) !== undefined);
+  const needs = (body.actions === undefined ? withoutUnmeant(asked, isOpened) : asked)
     .flatMap((action) => each(action, which))
-    .map(({ action, which: one }) => {
-      const facts = { requester, destination, action, ticket, ...(one === undefined ? {} : { which: one }) };
-      const byPolicy = approvalsNeeded(ctx, facts);
+    .map((item) => {
+      const { action, which: one } = item;
+      const byPolicy = needFor(item);
       if (byPolicy === undefined && one !== undefined) throw helpless(body.target, action, one);
       const needed = byPolicy === undefined ? undefined : Math.max(byPolicy.count, least);
       return { action, needed, byPasskey: byPolicy?.byPasskey === true };

@@ -55,15 +55,30 @@ export function requireFitting(kinds: readonly RequestAction[], { commands, path
   }
 }
 
+/** A path alone does not say in which direction: where policy opens one of them, that one was meant. */
+export function withoutUnmeant(
+  kinds: readonly RequestAction[],
+  isOpened: (kind: RequestAction) => boolean,
+): readonly RequestAction[] {
+  const opened = kinds.filter((kind) => isOfFiles(kind) && isOpened(kind));
+  return opened.length === 0 ? kinds : kinds.filter((kind) => !isOfFiles(kind) || opened.includes(kind));
+}
+
+function isOfFiles(kind: RequestAction): boolean {
+  return kind === 'upload' || kind === 'download';
+}
+
+/** One command or path of a kind, or the kind as a whole. */
+export interface Each {
+  readonly action: RequestAction;
+  readonly which?: One;
+}
+
 /** What policy is asked about a kind, each by itself. */
-export function each(
-  action: RequestAction,
-  { commands, paths }: Which,
-): readonly { readonly action: RequestAction; readonly which?: One }[] {
+export function each(action: RequestAction, { commands, paths }: Which): readonly Each[] {
   if (action === 'exec' && commands !== undefined)
     return commands.map((argv) => ({ action, which: { argv } }));
-  const isOfFiles = action === 'upload' || action === 'download';
-  if (isOfFiles && paths !== undefined) return paths.map((path) => ({ action, which: { path } }));
+  if (isOfFiles(action) && paths !== undefined) return paths.map((path) => ({ action, which: { path } }));
   return [{ action }];
 }
 
