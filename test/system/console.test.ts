@@ -47,10 +47,12 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
     for (const width of [360, 1280]) {
       await at.resize(width);
       assert.ok(await at.fits(), `${name} is wider than ${width} pixels`);
-      if (pictures !== undefined) {
-        await mkdir(pictures, { recursive: true });
-        await at.picture(join(pictures, `${name}-${width}.png`));
-      }
+      if (pictures === undefined) continue;
+      await mkdir(pictures, { recursive: true });
+      await at.picture(join(pictures, `${name}-${width}.png`));
+      await at.page.emulateMedia({ colorScheme: 'dark' });
+      await at.picture(join(pictures, `${name}-${width}-dark.png`));
+      await at.page.emulateMedia({ colorScheme: 'light' });
     }
   }
 
@@ -72,7 +74,7 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
   test('a browser that was told nothing does not trust it; after "sallyport trust" it does', async () => {
     const stranger = await browser('stranger');
     await assert.rejects(stranger.page.goto(`https://${stage.address}/`), /ERR_CERT_AUTHORITY_INVALID/);
-    for (const name of ['bo', 'ana', 'bo-again', 'boss']) {
+    for (const name of ['bo', 'ana', 'bo-again', 'boss', 'admin']) {
       const home = join(stage.folder, `browser-${name}`);
       await mkdir(home, { recursive: true });
       const surroundings = stage.surroundings('admin');
@@ -203,6 +205,27 @@ suite('the console', { skip: isMissing ? 'needs chromium and certutil' : false }
     await boss.shows('Nothing waits for you');
     await boss.page.getByRole('link', { name: 'Sessions' }).click();
     await look(boss, 'tenant');
+  });
+
+  test('locks are seen, set and lifted by whom policy lets', async () => {
+    await bo.page.goto(`https://${stage.address}/locks`);
+    await bo.shows('Administrators and auditors see locks.');
+    const admin = await browser('admin');
+    await admin.page.goto(await invite('admin'));
+    await admin.press('Make a passkey');
+    await admin.shows('This is your only one');
+    await admin.page.getByRole('link', { name: 'Locks' }).click();
+    await admin.shows('No lock stands.');
+    await admin.page.getByLabel('Name or id').fill('ana');
+    await admin.page.getByLabel('Why').fill('phished');
+    await admin.press('Lock now');
+    await admin.shows(/identity ana\s+phished/);
+    await look(admin, 'locks');
+    assert.match((await stage.ana('whoami')).stderr, /is locked: phished/);
+    await admin.press('Lift');
+    await admin.page.getByRole('dialog').getByRole('button', { name: 'Lift' }).click();
+    await admin.shows('No lock stands.');
+    assert.equal((await stage.ana('whoami')).code, 0);
   });
 
   test('the next approver set is signed by a passkey over exactly what is shown', async () => {

@@ -43,16 +43,18 @@ export function Locks() {
               by {lock.createdBy.name}, {when(lock.createdAt)}
               {lock.expiresAt === undefined ? '' : `, until ${when(lock.expiresAt)}`}
             </span>
-            <div className="buttons">
-              <ConfirmButton
-                label="Lift"
-                question={`Lift the lock on ${lock.subject.name}?`}
-                onConfirm={async () => {
-                  await call('DELETE /v1/locks/:id', { params: { id: lock.id } });
-                  await queries.invalidateQueries({ queryKey: ['locks'] });
-                }}
-              />
-            </div>
+            {rights.includes('liftLocks') ? (
+              <div className="buttons">
+                <ConfirmButton
+                  label="Lift"
+                  question={`Lift the lock on ${lock.subject.name}?`}
+                  onConfirm={async () => {
+                    await call('DELETE /v1/locks/:id', { params: { id: lock.id } });
+                    await queries.invalidateQueries({ queryKey: ['locks'] });
+                  }}
+                />
+              </div>
+            ) : null}
           </li>
         ))}
       </ul>
