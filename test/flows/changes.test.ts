@@ -100,6 +100,12 @@ test('the same for a lock that is lifted, an administrator, an approver, and the
   const revoke = changeIn(
     await world.call(second, 'POST /v1/roles/revoke', { body: { identity: 'admin', role: 'administrator' } }),
   );
+  const byRank = await world.call(second, 'DELETE /v1/identities/admin');
+  assert.equal(byRank.body['code'], 'forbidden', 'he is an owner');
+  Object.assign(base.ctx.broker, { fourEyes: false });
+  const asOwner = { body: { identity: 'admin', role: 'owner' } };
+  assert.equal((await world.call(first, 'POST /v1/roles/revoke', asOwner)).status, 200);
+  Object.assign(base.ctx.broker, { fourEyes: true });
   const remove = changeIn(await world.call(second, 'DELETE /v1/identities/admin'));
   const invite = await world.call(second, 'POST /v1/identities/invitations', {
     body: { name: 'evil', roles: ['approver'] },
