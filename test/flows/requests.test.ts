@@ -339,6 +339,29 @@ test('what was asked for by command or path opens these alone, in every channel 
   );
 });
 
+test('a kind whose policy looks at the command waits for the most that may be demanded of this person there', async () => {
+  const exec = (demands: string, principal: string, resource = 'resource') =>
+    `${demands} permit (${principal}, action == Action::"exec", ${resource})
+    when { context has program && context.program == "sh" };`;
+  const [one, two] = ['@approvers("1")', '@approvers("2")'];
+  const others = [
+    exec(two, 'principal in Role::"auditor"'),
+    exec(two, `principal == Human::"${bo.caller.id}"`),
+    exec(two, 'principal is Machine'),
+    exec(two, 'principal', 'resource is Service'),
+  ].join('\n');
+  usePolicy(world, `${see}\n${approve}\n${exec(one, 'principal in Role::"operator"')}\n${others}`);
+  assert.equal((await file(ana, { actions: ['exec'] })).needed, 1, 'what is for others does not count');
+  for (const principal of ['principal', 'principal is Human in Role::"operator"', 'principal is Human']) {
+    const policies = [exec(one, 'principal in Role::"operator"'), exec(two, principal)];
+    usePolicy(world, `${see}\n${approve}\n${policies.join('\n')}`);
+    assert.equal((await file(ana, { actions: ['exec'] })).needed, 2, principal);
+  }
+  usePolicy(world, `${see}\n${approve}\n${exec('@approvers("1") @approvedBy("passkey")', 'principal')}`);
+  assert.equal((await file(ana, { actions: ['exec'] })).byPasskey, true);
+  assert.equal((await file(ana, { commands: ['sh -c x'] })).needed, 1);
+});
+
 test('a path without a kind is asked for in the direction that policy opens', async () => {
   const opens = (action: string, more = '') =>
     usePolicy(

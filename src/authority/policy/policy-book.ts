@@ -45,6 +45,10 @@ export class PolicyBook {
     return this.#of(question.device.tenant).explain(question);
   }
 
+  mostDemanded(question: Asked<'decide'>): ReturnType<PolicyPoint['mostDemanded']> {
+    return this.#of(question.device.tenant).mostDemanded(question);
+  }
+
   whoCan(
     question: Asked<'whoCan'>,
     principals: Parameters<PolicyPoint['whoCan']>[1],

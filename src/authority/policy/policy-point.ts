@@ -10,6 +10,7 @@ import {
   type Decision,
   type HouseDecision,
   type HouseQuestion,
+  type Obligations,
   type Question,
   type QuestionContext,
 } from '../../core/decision.ts';
@@ -26,7 +27,7 @@ import { whatWouldHelp } from './help.ts';
 import { considerHouse, decideHouse, keepHouseSet } from './house-point.ts';
 import { mergeObligations } from './obligations.ts';
 import { toCedarRequest } from './request.ts';
-import { actionsOf, contextReads, subjectOf, ticketSamples } from './tree.ts';
+import { actionsOf, contextReads, mayConcern, subjectOf, ticketSamples } from './tree.ts';
 
 export interface Explanation {
   readonly decision: Decision;
@@ -146,6 +147,17 @@ export class PolicyPoint {
       ),
       help: decision.outcome === 'deny' ? decision.help : [],
     };
+  }
+
+  /** The most that any policy demands that might permit it: for what depends on conditions that are not known yet. */
+  mostDemanded(question: Question): Pick<Obligations, 'approvers' | 'approvedBy'> {
+    const request = toCedarRequest(question);
+    const demands = [...(this.#loaded?.shards[question.action].policies.values() ?? [])]
+      .filter(({ tree }) => mayConcern(tree, request))
+      .map(({ obligations }) => obligations);
+    const approvers = Math.max(0, ...demands.map((demand) => demand.approvers ?? 0));
+    const isByPasskey = demands.some(({ approvedBy }) => approvedBy === 'passkey');
+    return { approvers, ...(isByPasskey ? { approvedBy: 'passkey' } : {}) };
   }
 
   /** Those among `principals` who get a yes. */

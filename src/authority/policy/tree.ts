@@ -2,7 +2,7 @@
 // of the context it reads, which entities it names. Pure; used for sharding, hints and the house rules.
 
 import { actions, houseActions, type Action } from '../../core/decision.ts';
-import type { PolicyJson, TypeAndId } from './cedar.ts';
+import type { CedarRequest, PolicyJson, TypeAndId } from './cedar.ts';
 
 /** Calls `visit` for every object in the tree, outermost first. */
 function walk(node: unknown, visit: (node: Readonly<Record<string, unknown>>) => void): void {
@@ -36,6 +36,31 @@ export function subjectOf(policy: PolicyJson): 'target' | 'house' | 'both' {
   const named = actionsNamed(policy);
   if (!houseActions.some((action) => named.has(action))) return 'target';
   return actionsOf(policy).length === 0 ? 'house' : 'both';
+}
+
+/** Whether the scope of the policy leaves room for this principal on this resource, whatever its conditions say. */
+export function mayConcern(
+  { principal, resource }: PolicyJson,
+  asked: Pick<CedarRequest, 'principal' | 'resource' | 'entities'>,
+): boolean {
+  const parentsOf = (uid: TypeAndId): readonly TypeAndId[] =>
+    asked.entities
+      .filter((entity) => isSame(entityOf(entity.uid), uid))
+      .flatMap(({ parents }) => parents.flatMap((parent) => entityOf(parent) ?? []));
+  return [
+    { scope: principal, uid: asked.principal },
+    { scope: resource, uid: asked.resource },
+  ].every(({ scope, uid }) => {
+    const { entity, entity_type: type, in: within } = scope as Readonly<Record<string, unknown>>;
+    const isOfType = type === undefined || type === uid.type;
+    const wanted = entityOf(entity ?? (within as { readonly entity?: unknown } | undefined)?.entity);
+    if (!isOfType || wanted === undefined || isSame(wanted, uid)) return isOfType;
+    return scope.op !== '==' && parentsOf(uid).some((parent) => isSame(parent, wanted));
+  });
+}
+
+function isSame(one: TypeAndId | undefined, other: TypeAndId): boolean {
+  return one?.type === other.type && one.id === other.id;
 }
 
 export function namesAction(policy: PolicyJson, action: string): boolean {

@@ -134,6 +134,22 @@ export function approvalsNeeded(
   return { count, byPasskey: count > 0 && !isAllowed({ approvals: count, passkeyApprovals: 0 }) };
 }
 
+/** Of a kind as a whole, where what policy demands depends on the command or the path that is not named yet. */
+export function approvalsAtMost(
+  ctx: AuthorityContext,
+  facts: { readonly requester: Identity; readonly destination: Destination; readonly action: RequestAction },
+): Needed {
+  const { requester, destination, action } = facts;
+  const context = { now: ctx.clock.now() };
+  const { approvers = 0, approvedBy } = ctx.policy.mostDemanded({
+    principal: requester,
+    action,
+    ...destination,
+    context,
+  });
+  return { count: Math.max(1, approvers), byPasskey: approvedBy === 'passkey' };
+}
+
 /** Undefined: more would not help. */
 export function fewestApprovals(isAllowed: (approvals: number) => boolean): number | undefined {
   return Array.from({ length: limits.approversMax + 1 }, (_, count) => count).find(isAllowed);

@@ -23,7 +23,7 @@ import { requireText } from '../enroll/names.ts';
 import { findDestination, noSuchTarget } from '../sessions/find-destination.ts';
 import { canDiscover, lockOn, type Destination } from '../sessions/session-facts.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
-import { approvalsNeeded, possibleApprovers } from './approvals.ts';
+import { approvalsAtMost, approvalsNeeded, possibleApprovers } from './approvals.ts';
 import {
   each,
   helpless,
@@ -198,10 +198,13 @@ function scopeOf(
       next: 'an administrator can grant it in a policy with @approvers: docs/approvals.md',
     });
   }
-  const kept = isNamed ? needs : helped;
+  const kept = (isNamed ? needs : helped).map(({ action, needed, byPasskey }) => {
+    if (needed !== undefined) return { action, count: needed, byPasskey };
+    return { action, ...approvalsAtMost(ctx, { requester, destination, action }) };
+  });
   return {
     actions: [...new Set(kept.map(({ action }) => action))],
-    needed: Math.max(1, least, ...kept.map(({ needed }) => needed ?? 1)),
+    needed: Math.max(1, least, ...kept.map(({ count }) => count)),
     byPasskey: kept.some(({ byPasskey }) => byPasskey),
   };
 }
