@@ -139,6 +139,18 @@ test('what is taken from administrators is refused to them, and an owner goes on
   assert.equal((await post(world.admin, '/v1/locks', lock))[0], 200);
 });
 
+test('who may stop somebody stops no tenant by that', async () => {
+  await apply('permit (principal in Role::"operator", action == Action::"stopAccess", resource);');
+  const made = await post(world.admin, '/v1/tenants', { name: 'acme' });
+  assert.equal(made[0], 200);
+  const bo = await signIn(world, 'bo');
+  assert.deepEqual(await post(bo, '/v1/locks', { kind: 'tenant', subject: 'acme', reason: 'x' }), [
+    403,
+    'forbidden',
+  ]);
+  assert.equal((await post(bo, '/v1/locks', { kind: 'identity', subject: 'ana', reason: 'x' }))[0], 200);
+});
+
 test('policies that would leave nobody who may change them are not put in force', async () => {
   const none = 'forbid (principal, action == Action::"administerPolicy", resource);';
   assert.equal((await apply(none)).status, 200, 'an owner is left');

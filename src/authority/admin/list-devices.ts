@@ -19,12 +19,13 @@ export async function listDevices(
   query: z.output<typeof deviceQuery>,
 ): Promise<Paged<DeviceView>> {
   const labels = readLabels(query.where);
+  const isAllSeen = seesAll(ctx, caller);
   const pauses = new Pauses();
   const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'device' }, query, async (device) => {
     if (query.hold !== undefined && device.hold?.why !== query.hold) return false;
     if (query.online !== undefined && (query.online === 'true') !== isOnline(ctx, device)) return false;
     if (!labels.every(([key, value]) => device.labels[key] === value)) return false;
-    if (seesAll(ctx, caller)) return true;
+    if (isAllSeen) return true;
     await pauses.next();
     return canDiscover(ctx, caller.identity, { device });
   });

@@ -17,10 +17,11 @@ export async function listServices(
   query: z.output<typeof serviceQuery>,
 ): Promise<Paged<ServiceView>> {
   const only = query.device === undefined ? undefined : ((await findDevice(ctx, query.device))?.id ?? 'none');
+  const isAllSeen = seesAll(ctx, caller);
   const pauses = new Pauses();
   const { kept, next } = await pageOfKept({ store: ctx.store, kind: 'service' }, query, async (service) => {
     if (only !== undefined && service.device !== only) return false;
-    if (seesAll(ctx, caller)) return true;
+    if (isAllSeen) return true;
     await pauses.next();
     const device = await ctx.store.get('device', service.device);
     return device !== undefined && canDiscover(ctx, caller.identity, { device: device.value, service });

@@ -14,7 +14,7 @@ import { requireText } from '../enroll/names.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { requireDevice, requireIdentity } from './find.ts';
 import { requireService } from './service-view.ts';
-import type { Operator } from './operator.ts';
+import { requireRight, type Operator } from './operator.ts';
 
 export async function requireSubject(
   ctx: AuthorityContext,
@@ -54,6 +54,8 @@ export async function requireSubject(
 
 async function requireOther(ctx: AuthorityContext, caller: Operator, typed: string): Promise<string> {
   if (caller.identity.tenant !== defaultTenant) throw ownersOnly();
+  // It stops everybody there: for whoever makes tenants, not for whoever may stop somebody.
+  requireRight(ctx, caller, 'administerBroker');
   if (typed === defaultTenant) throw yourself(typed);
   if ((await ctx.store.get('tenant', typed)) !== undefined) return typed;
   throw new SallyportError('not_found', `there is no tenant "${printable(typed, 80)}"`, {
