@@ -58,6 +58,7 @@ test('each fault has words, and keeps the broker from starting', async () => {
     [{ roles: undefined }, /providers.sso.roles/],
     [{ roles: '{ ops: [king] }' }, /providers.sso.roles.ops/],
     [{ roles: '{ acme: [vendor] }' }, /providers.sso.roles.acme/],
+    [{ roles: '{ boss: [owner] }' }, /providers.sso.roles.boss/],
     [{ scopes: '["two words"]' }, /is no scope/],
     [{ clientSecretFile: join(folder, 'nothing') }, /the secret of "sso" .* is missing/],
     [{ secret: 'x' }, /secret/],

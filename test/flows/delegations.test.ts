@@ -188,6 +188,9 @@ test('her sign-out, the end of the first hop, her removal: each ends all that ca
   const first = await lets(ana, 'copilot');
   const second = await lets(copilot, 'helper', { parent: first.id, forMs: minuteMs });
   const session = await exec(helper, second.id);
+  const auditor = await addPerson(world, 'audrey', ['auditor']);
+  const seen = endDelegation(world.ctx, as(auditor), first.id);
+  assert.equal(await outcomeOf(seen), 'not_found', 'who sees it does not end it');
   await endDelegation(world.ctx, as(ana), first.id);
   assert.equal(await stateOf(session), 'operator_gone');
   assert.equal(await outcomeOf(exec(helper, second.id)), 'denied');

@@ -109,6 +109,7 @@ test('whoever administers identities by policy alone makes nobody more than hims
     roles: ['administrator'],
   };
   assert.equal((await post(ana, '/v1/workloads', { ...key, key: 'x' }))[0], 403);
+  assert.deepEqual(await post(ana, '/v1/totp/remove', { name: 'second' }), [403, 'forbidden']);
   assert.equal((await post(ana, '/v1/identities/invitations', { name: 'eve', roles: ['operator'] }))[0], 200);
   assert.equal((await post(ana, '/v1/roles/grant', { identity: 'second', role: 'operator' }))[0], 200);
 });
@@ -185,6 +186,48 @@ test('who agrees as a second one has the right to, and what was asked is done by
   const refused = await world.call(bo, `POST /v1/changes/${other}/deny`, { body: {} });
   assert.deepEqual([refused.status, refused.body['code']], [403, 'forbidden']);
   assert.equal((await world.call(cy, `POST /v1/changes/${other}/deny`, { body: {} })).status, 200, 'his own');
+});
+
+test('what was asked for is not done once who asked may not do it any more, or has come down', async () => {
+  Object.assign(world.ctx.broker, { fourEyes: true });
+  const bo = await signIn(world, 'bo', ['administrator', 'operator']);
+  await signIn(world, 'cy', ['administrator']);
+  const ask = async (): Promise<string> => {
+    const { body } = await world.call(bo, 'DELETE /v1/identities/cy');
+    assert.equal(body['code'], 'second_needed');
+    return /chg_\w+/.exec(String(body['title']))?.[0] ?? '';
+  };
+  const approve = async (id: string) => await world.call(world.admin, `POST /v1/changes/${id}/approve`);
+  const first = await ask();
+  Object.assign(world.ctx.broker, { fourEyes: false });
+  assert.equal(
+    (await post(world.admin, '/v1/roles/revoke', { identity: 'bo', role: 'administrator' }))[0],
+    200,
+  );
+  assert.match(String((await approve(first)).body['title']), /may not do it any more/);
+  // By policy he may remove people, but nobody of rank.
+  await apply('permit (principal in Role::"operator", action == Action::"administerIdentities", resource);');
+  assert.match(String((await approve(first)).body['title']), /only administrators make, change or remove/);
+  assert.notEqual(await world.store.find('identity', { name: 'cy' }), undefined);
+});
+
+test('where somebody asks from counts, and an invite is taken back by whoever may make one', async () => {
+  const bo = await signIn(world, 'bo', ['administrator']);
+  await apply(`forbid (principal, action == Action::"inspect", resource)
+    unless { context has sourceIp && context.sourceIp.isInRange(ip("10.0.0.0/8")) };
+    permit (principal in Role::"operator", action == Action::"administerDevices", resource);`);
+  const list = async (sourceIp: string) => (await world.call(bo, 'GET /v1/identities', { sourceIp })).status;
+  assert.deepEqual([await list('10.1.2.3'), await list('192.0.2.1')], [200, 403]);
+  const ids = await Promise.all(
+    ['/v1/devices/invitations', '/v1/identities/invitations'].map(async (path) => {
+      const body = { name: 'eve', ...(path.includes('devices') ? { owner: 'admin' } : {}) };
+      return (await world.call<{ readonly id: string }>(world.admin, `POST ${path}`, { body })).body.id;
+    }),
+  );
+  const statuses = await Promise.all(
+    ids.map(async (id) => (await world.call(ana, `DELETE /v1/enrollments/${id}`)).status),
+  );
+  assert.deepEqual(statuses, [200, 403]);
 });
 
 test('explain answers for what is done with the broker itself', async () => {

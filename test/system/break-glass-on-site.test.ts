@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { pidsRunning } from './proc.ts';
 import { entry, until } from './program.ts';
 import { must, Stage } from './stage.ts';
 import { Terminal, whyNoTerminal } from './terminal.ts';
@@ -175,6 +176,26 @@ suite('break-glass on site', { skip: why ?? false }, () => {
       (await uses()).find(({ onSite }) => onSite?.cause === 'deadline'),
     );
     assert.deepEqual(stage.onDevice(), []);
+  });
+
+  test('I17 whoever is gone from the terminal leaves nothing running', async () => {
+    const file = await request('left', 0, 1);
+    await enter(file);
+    await terminal.shows(/the broker agreed/);
+    await terminal.enters('echo $((40 + 6))-up; sleep 600');
+    await terminal.shows(/46-up/);
+    const words = ['agent', 'breakglass', file, '--state', stage.stateDir()];
+    const [pid] = pidsRunning(process.execPath, entry, ...words);
+    assert.ok(pid !== undefined);
+    process.kill(pid, 'SIGKILL');
+    await until('nothing of it runs', () => stage.onDevice().length === 0);
+    await until('its end is known', async () =>
+      (await uses()).find(({ onSite }) => onSite?.cause === 'left'),
+    );
+    await terminal.shows(/left with 137/);
+    // What was killed has left the terminal raw: its Enter is no end of a line.
+    await terminal.types('stty sane');
+    await terminal.presses('C-j');
   });
 
   test('the owner pins no keys at all: nothing opens, whatever the broker has', async () => {

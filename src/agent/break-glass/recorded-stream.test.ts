@@ -94,6 +94,24 @@ test('a recording that cannot be written ends the channel, and not one byte more
   assert.deepEqual([peer.isEnded, stream.hasFailed], [false, true]);
 });
 
+test('a terminal that is gone before the shell has ended was cut, whatever the socket says', async () => {
+  const peer = new Peer();
+  const recording = await record();
+  const ends: string[] = [];
+  const listen = (stream: RecordedStream): void =>
+    void stream.listen({ onData: () => undefined, onEnd: ({ how }) => void ends.push(how) });
+  const gone = new RecordedStream(peer, recording);
+  listen(gone);
+  peer.listener?.onEnd({ how: 'clean', trailers: {} });
+  const left = new RecordedStream(peer, recording);
+  listen(left);
+  left.write(encodeExit({ code: 0 }));
+  peer.listener?.onEnd({ how: 'clean', trailers: {} });
+  assert.deepEqual(ends, ['cut', 'clean']);
+  await left.settled();
+  await recording.close();
+});
+
 test('a shell that shows faster than the disk takes it is told to wait, and to go on', async () => {
   const peer = new Peer();
   const recording = await record();

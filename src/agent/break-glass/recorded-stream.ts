@@ -1,5 +1,6 @@
 // A terminal's channel with its recording in the way: what the device sends is handed on once it is written down,
-// and nothing is when it cannot be. Looks into the frames, changes none.
+// and nothing is when it cannot be. Looks into the frames, changes none. A unix socket cannot say that it was cut: whoever
+// ends it before the shell has ended is gone.
 
 import { limits } from '../../core/limits.ts';
 import type { ByteListener, ByteStream } from '../../link/byte-stream.ts';
@@ -61,7 +62,7 @@ export class RecordedStream implements ByteStream {
         }
         listener.onData(chunk);
       },
-      onEnd: (end) => listener.onEnd(end),
+      onEnd: (end) => listener.onEnd(this.#hasExited ? end : { how: 'cut', error: undefined }),
       onDrain: () => this.#drain(),
       onClose: (end) => listener.onClose?.(end),
     });

@@ -55,7 +55,7 @@ export function mayConcern(
     const isOfType = type === undefined || type === uid.type;
     const wanted = entityOf(entity ?? (within as { readonly entity?: unknown } | undefined)?.entity);
     if (!isOfType || wanted === undefined || isSame(wanted, uid)) return isOfType;
-    return scope.op !== '==' && parentsOf(uid).some((parent) => isSame(parent, wanted));
+    return parentsOf(uid).some((parent) => isSame(parent, wanted));
   });
 }
 
