@@ -27,6 +27,7 @@ import { readMachineId, requireMachine } from './machine.ts';
 import { Owner } from './owner/owner.ts';
 import { rulesFile } from './owner/load-rules.ts';
 import { obey } from './owner/obey.ts';
+import { fixesKeys } from './owner/rules.ts';
 import type { Order } from './owner/orders.ts';
 import { findProxy } from './proxy.ts';
 import { Receipts } from './receipts.ts';
@@ -185,8 +186,7 @@ class Agent {
     const { keys, onSite, leftovers } = await assembleOnSite({
       dir: file.dir,
       state: file.current,
-      // Where the owner does not leave it to the broker who is let in, neither whose keys are.
-      isFixed: () => owner.rules.approvals !== 'off',
+      isFixed: () => fixesKeys(owner.rules),
       signer,
       clock,
       random,

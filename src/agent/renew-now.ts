@@ -13,6 +13,7 @@ import { claimSocket } from './local-socket.ts';
 import { readMachineId, requireMachine } from './machine.ts';
 import { findProxy } from './proxy.ts';
 import { loadRules, rulesFile } from './owner/load-rules.ts';
+import { fixesKeys } from './owner/rules.ts';
 import { renewOnce, wayFor } from './renewal.ts';
 import { loadJoined, placesOf, StateFile } from './state.ts';
 
@@ -50,7 +51,7 @@ async function renewAnywhere(file: StateFile, key: KeyObject, env: Environment):
   const log = await createLog({ component: 'agent' });
   const keys = await PinnedKeys.open({
     dir: file.dir,
-    isFixed: () => (rules?.approvals ?? 'off') !== 'off',
+    isFixed: () => fixesKeys(rules),
     log,
   });
   const given = {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { pidsRunning } from './proc.ts';
@@ -29,11 +29,11 @@ suite('break-glass on site', { skip: why ?? false }, () => {
   let stage: Stage;
   let terminal: Terminal;
   let files: readonly string[] = [];
+  const keys: string[] = [];
 
   before(async () => {
     stage = await Stage.ready();
     files = ['ops', 'plant', 'safety'].map((name) => join(stage.folder, `${name}.pem`));
-    const keys: string[] = [];
     for (const file of files) {
       const made = must(await stage.ana('breakglass', 'key', file, '--json'), ['breakglass', 'key']);
       keys.push((JSON.parse(made) as { readonly key: string }).key);
@@ -206,11 +206,31 @@ suite('break-glass on site', { skip: why ?? false }, () => {
     assert.doesNotMatch(must(await onDevice('status'), ['agent', 'status']), /break-glass/);
   });
 
-  test('a lock at the broker is a no; where it cannot be asked it is not known', async () => {
+  test('I18 a device that looks at approvals itself keeps its keys, whatever the broker says later', async () => {
+    const pinned = async (): Promise<readonly string[]> => {
+      const { running } = JSON.parse((await onDevice('status', '--json')).stdout) as {
+        readonly running?: { readonly breakGlass?: { readonly keys: readonly string[] } };
+      };
+      return running?.breakGlass?.keys ?? [];
+    };
     must(await onDevice('pin-breakglass', '--of-broker', '--yes'), ['pin-breakglass']);
-    await stage.agent?.end();
-    must(await onDevice('renew'), ['agent', 'renew']);
-    await stage.startAgent();
+    const renewed = async (): Promise<readonly string[]> => {
+      await stage.agent?.end();
+      must(await onDevice('renew'), ['agent', 'renew']);
+      await stage.startAgent();
+      return await pinned();
+    };
+    assert.deepEqual(await renewed(), ['key-0', 'key-1', 'key-2']);
+    const rules = join(stage.stateDir(), 'agent.yaml');
+    await writeFile(rules, 'approvals: verify\n', { mode: 0o600 });
+    const others = keys.slice(0, 2).map((key, n) => `other-${n}=${key}`);
+    must(await stage.admin('breakglass', 'set', ...others, '--need', '2', '--yes'), ['breakglass', 'set']);
+    assert.deepEqual(await renewed(), ['key-0', 'key-1', 'key-2']);
+    await rm(rules);
+    assert.deepEqual(await renewed(), ['other-0', 'other-1']);
+  });
+
+  test('a lock at the broker is a no; where it cannot be asked it is not known', async () => {
     const lock = ['lock', 'add', '--identity', 'ana', '--reason', 'left'];
     must(await stage.admin(...lock), lock);
     await enter(await request('locked', 0, 1));

@@ -41,3 +41,32 @@ test('what is not exactly an order is none', () => {
   ])
     assert.equal(parseOrder(line), undefined, line);
 });
+
+const pty = { term: 'xterm', cols: 80, rows: 24 };
+const sealed = { do: 'breakglass', content: '{}', signatures: ['a.b'], pty };
+
+test('offline keys: a request with its terminal, and which keys count, each exactly', () => {
+  assert.deepEqual(parseOrder(JSON.stringify(sealed)), sealed);
+  const keys = { need: 2, keys: ['a', 'b'].map((name) => ({ name, spki: name.repeat(43) })) };
+  for (const which of [keys, { need: 0, keys: [] }, null])
+    assert.deepEqual(parseOrder(JSON.stringify({ do: 'pin_breakglass', keys: which })), {
+      do: 'pin_breakglass',
+      keys: which,
+    });
+  for (const changes of [
+    { signatures: Array.from({ length: limits.breakGlassKeysMax + 1 }, () => 'a.b') },
+    { signatures: [1] },
+    { signatures: 'a.b' },
+    { content: 1 },
+    { pty: undefined },
+    { pty: { ...pty, cols: 0 } },
+    { user: 'root' },
+  ])
+    assert.equal(parseOrder(JSON.stringify({ ...sealed, ...changes })), undefined, JSON.stringify(changes));
+  for (const order of [
+    { do: 'pin_breakglass' },
+    { do: 'pin_breakglass', keys: { need: 1, keys: keys.keys } },
+    { do: 'pin_breakglass', keys, session },
+  ])
+    assert.equal(parseOrder(JSON.stringify(order)), undefined, JSON.stringify(order));
+});

@@ -28,6 +28,11 @@ export interface OwnerRules {
   readonly approvals: ApprovalCheck;
 }
 
+/** Where the owner does not leave it to the broker who is let in, neither whose offline keys are. */
+export function fixesKeys(rules: Pick<OwnerRules, 'approvals'> | undefined): boolean {
+  return (rules?.approvals ?? 'off') !== 'off';
+}
+
 export const noRules: OwnerRules = {
   closedPlanes: new Set(),
   isConsentRequired: false,
