@@ -46,6 +46,8 @@ export const identityView = z.object({
   roles: z.array(z.enum(roles)),
   locked: z.boolean(),
   credentials: z.number().int(),
+  /** Keys that sign in now: the thumbprint of each, and until when its certificate is good. */
+  keys: z.array(z.object({ key: z.string(), since: time, until: time })),
   owner: named.optional(),
   purpose: z.string().optional(),
   /** The firm that he, or it, comes from; `owner` is the sponsor. */
@@ -81,8 +83,18 @@ export const killed = z.object({ lock: z.string(), cut: z.array(z.string()) });
 export type Killed = z.infer<typeof killed>;
 
 export const lockBody = z.strictObject({
-  kind: z.enum(['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket', 'tenant']),
-  /** A name or an id; for a session its id; a role; a firm as `identities add --vendor` has it; a ticket's number. */
+  kind: z.enum([
+    'identity',
+    'device',
+    'service',
+    'session',
+    'credential',
+    'role',
+    'vendor',
+    'ticket',
+    'tenant',
+  ]),
+  /** A name or an id; for a session its id; a key's thumbprint; a role; a firm as `identities add --vendor` has it; a ticket's number. */
   subject: z.string().min(1).max(128),
   reason,
   forMs: z.number().int().positive().optional(),
@@ -94,6 +106,7 @@ export const lockView = z.object({
     'device',
     'service',
     'session',
+    'credential',
     'role',
     'vendor',
     'ticket',

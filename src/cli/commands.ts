@@ -2,12 +2,19 @@
 // commands reads this list: main, help, completion, and the test that holds the README to it.
 
 import { administration } from './catalogue/administration.ts';
+import { governing } from './catalogue/governing.ts';
 import { daily } from './catalogue/daily.ts';
 import { deciding } from './catalogue/deciding.ts';
 import { running } from './catalogue/running.ts';
 import type { CommandSpec } from './catalogue/spec.ts';
 
-const everyCommand: readonly CommandSpec[] = [...running, ...daily, ...deciding, ...administration];
+const everyCommand: readonly CommandSpec[] = [
+  ...running,
+  ...daily,
+  ...deciding,
+  ...administration,
+  ...governing,
+];
 
 /** The commands that people use. */
 export const commands: readonly CommandSpec[] = everyCommand.filter((spec) => spec.isHidden !== true);

@@ -10,6 +10,8 @@ export type LockSelector =
   | { readonly kind: 'service'; readonly id: ServiceId }
   | { readonly kind: 'session'; readonly id: SessionId }
   | { readonly kind: 'role'; readonly id: Role }
+  /** One key that somebody signs in by: SPKI thumbprint, base64url. */
+  | { readonly kind: 'credential'; readonly id: string }
   /** Everybody of a firm. */
   | { readonly kind: 'vendor'; readonly id: string }
   /** Every session that names it. */
@@ -38,6 +40,8 @@ export interface LockSubject {
   readonly owner?: IdentityId | undefined;
   /** For whom it acts: a lock on any of them cuts it. */
   readonly behalf?: readonly IdentityId[] | undefined;
+  /** Thumbprint of the key that he showed, or that opened the session. */
+  readonly credential?: string | undefined;
   readonly roles?: readonly Role[] | undefined;
   readonly vendor?: string | undefined;
   readonly ticket?: string | undefined;
@@ -67,6 +71,8 @@ export function lockMatches(lock: Lock, subject: LockSubject, now: number): bool
       return lock.selector.id === subject.service;
     case 'session':
       return lock.selector.id === subject.session;
+    case 'credential':
+      return lock.selector.id === subject.credential;
     case 'role':
       return lock.tenant === subject.tenant && subject.roles?.includes(lock.selector.id) === true;
     case 'vendor':

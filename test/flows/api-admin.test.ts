@@ -7,8 +7,19 @@ import type { Invited } from '../../src/api/enrollments.ts';
 import type { DeviceView, IdentityView, Killed, Locked, LockView } from '../../src/api/nouns.ts';
 import type { Explained, RevisionView, WhoCan } from '../../src/api/policy.ts';
 import type { SessionOpened, SessionView } from '../../src/api/sessions.ts';
+import { createCsr } from '../../src/platform/csr.ts';
+import { spkiThumbprint } from '../../src/wire/signed.ts';
 import { addDevice, operatorsPolicy } from './authority-world.ts';
-import { join, makeApiWorld, redeem, signIn, type ApiWorld, type Peer, statuses } from './api-world.ts';
+import {
+  join,
+  makeApiWorld,
+  redeem,
+  redeemAs,
+  signIn,
+  type ApiWorld,
+  type Peer,
+  statuses,
+} from './api-world.ts';
 
 interface Items<T> {
   readonly items: readonly T[];
@@ -206,6 +217,38 @@ test('a revoked role ends what it allowed; a granted one is seen at once', async
   assert.equal((await revokeOwn('administrator')).status, 200, 'an owner administers, too');
   const last = await revokeOwn('owner');
   assert.match(String(last.body['title']), /last administrator/);
+});
+
+test('a lock on one key of somebody: what it opened is cut and nothing opens by it; his other key goes on', async () => {
+  await addDevice(world, 'pump-7');
+  const again = { body: { name: 'ana' } };
+  const invited = await world.call<Invited>(world.admin, 'POST /v1/identities/invitations', again);
+  const laptop = await redeemAs(world, invited.body.token);
+  const [stolen, other] = [await openExec(ana, 'pump-7'), await openExec(laptop, 'pump-7')];
+  const shown = await world.call<IdentityView>(world.admin, 'GET /v1/identities/ana');
+  const key = spkiThumbprint(ana.certificate.publicKey);
+  assert.deepEqual(
+    shown.body.keys.map((one) => one.key).sort((a, b) => (a < b ? -1 : 1)),
+    [key, spkiThumbprint(laptop.certificate.publicKey)].sort((a, b) => (a < b ? -1 : 1)),
+  );
+  const lock = async (subject: string, peer = world.admin) =>
+    await world.call<{ lock: LockView; cut: string[]; code: string }>(peer, 'POST /v1/locks', {
+      body: { kind: 'credential', subject, reason: 'laptop stolen' },
+    });
+  assert.equal((await lock('k'.repeat(43))).body.code, 'not_found');
+  const own = await lock(spkiThumbprint(world.admin.certificate.publicKey));
+  assert.notEqual(own.status, 200, 'not oneself');
+  const { body } = await lock(key);
+  assert.deepEqual(body.cut, [stolen.id]);
+  assert.match(body.lock.subject.name, /^key \S{16} of ana$/);
+  assert.equal((await world.call(ana, 'GET /v1/whoami')).body['code'], 'locked');
+  const csr = await createCsr(ana.key);
+  assert.equal((await world.call(ana, 'POST /v1/sign-in/renew', { body: { csr } })).body['code'], 'locked');
+  assert.equal((await world.call(laptop, 'GET /v1/whoami')).status, 200);
+  assert.notEqual(world.ctx.sessions.get(other.id as never), undefined);
+  await openExec(laptop, 'pump-7');
+  assert.equal((await world.call(world.admin, `DELETE /v1/locks/${body.lock.id}`)).status, 200);
+  assert.equal((await world.call(ana, 'GET /v1/whoami')).status, 200);
 });
 
 test('kill locks the identity and lists what it cut; lifting the lock lets it in again', async () => {

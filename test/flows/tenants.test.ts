@@ -33,6 +33,8 @@ interface Theirs {
   readonly service: string;
   readonly person: string;
   readonly personName: string;
+  /** Thumbprint of what he signs in by. */
+  readonly personKey: string;
   readonly machine: string;
   readonly machineName: string;
   readonly window: string;
@@ -135,6 +137,7 @@ const ways: { readonly [N in Exclude<RouteName, Public>]: (of: Theirs) => readon
     ...both(of, ['device', 'deviceName'], (subject) => lockOn('device', subject)),
     lockOn('service', of.service),
     lockOn('session', of.session),
+    lockOn('credential', of.personKey),
     lockOn('tenant', of.tenant),
   ],
   removeLock: (of) => [{ request: `DELETE /v1/locks/${of.lock}` }],
@@ -292,6 +295,7 @@ const nothing: Theirs = {
   service: fresh('svc'),
   person: fresh('idn'),
   personName: 'xq-person-0',
+  personKey: 'k'.repeat(43),
   machine: fresh('idn'),
   machineName: 'xq-bot-0',
   window: fresh('win'),
@@ -400,6 +404,7 @@ async function fill(world: ApiWorld): Promise<Theirs> {
     service: records.service.id,
     person: bo.id,
     personName: 'xq-person-1',
+    personKey: spkiThumbprint(bo.certificate.publicKey),
     machine: bot.id,
     machineName: 'xq-bot-1',
     window: records.window.id,

@@ -65,6 +65,20 @@ async function lastSeen(
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
+/** A key has a certificate after the other; the newest counts. */
+function keysOf(usable: readonly Credential[]): IdentityView['keys'] {
+  const newest = new Map<string, Credential>();
+  for (const one of usable) {
+    const known = newest.get(one.spki);
+    if (known === undefined || known.notAfter < one.notAfter) newest.set(one.spki, one);
+  }
+  return [...newest].map(([key, { since, notBefore, notAfter }]) => ({
+    key,
+    since: iso(since ?? notBefore),
+    until: iso(notAfter),
+  }));
+}
+
 export async function viewIdentity(ctx: AuthorityContext, identity: Identity): Promise<IdentityView> {
   const now = ctx.clock.now();
   const { id, owner } = identity;
@@ -80,6 +94,7 @@ export async function viewIdentity(ctx: AuthorityContext, identity: Identity): P
     roles: [...identity.roles],
     locked: ctx.locks.find(asSubject(identity)) !== undefined,
     credentials: usable.length,
+    keys: keysOf(usable),
     findings: findingsOf(ctx, identity, { lastSeenAt: seenAt, answers }),
     ...(seenAt === undefined ? {} : { lastSeenAt: iso(seenAt) }),
     ...(identity.vendor === undefined ? {} : { vendor: identity.vendor }),

@@ -37,6 +37,8 @@ export async function requireSubject(
     }
     case 'service':
       return { kind: 'service', id: (await requireService(ctx, wanted.subject)).value.id };
+    case 'credential':
+      return { kind: 'credential', id: await requireKey(ctx, caller, wanted.subject) };
     case 'role':
       return { kind: 'role', id: requireRole(caller, wanted.subject) };
     // A firm, or a ticket, that nobody named yet may be locked before somebody does.
@@ -50,6 +52,17 @@ export async function requireSubject(
     default:
       return wanted.kind satisfies never;
   }
+}
+
+/** Of a person's or a machine's sign-in, whether its certificate is still good or not. */
+async function requireKey(ctx: AuthorityContext, caller: Operator, typed: string): Promise<string> {
+  if (typed === caller.spki) throw yourself(typed);
+  const { items } = await ctx.store.list('credential', { spki: typed }, { limit: 1 });
+  const holder = parseId('idn', items[0]?.value.holder ?? '');
+  if (holder !== undefined && (await ctx.store.get('identity', holder)) !== undefined) return typed;
+  throw new SallyportError('not_found', `there is no key "${printable(typed, 80)}" of a sign-in`, {
+    next: '"sallyport identities show NAME" lists those of somebody; the key of a device: lock the device',
+  });
 }
 
 async function requireOther(ctx: AuthorityContext, caller: Operator, typed: string): Promise<string> {

@@ -1,6 +1,7 @@
 // A lock as the api shows it, with the name of what it stands on.
 
 import type { LockView } from '../../api/nouns.ts';
+import { parseId } from '../../core/ids.ts';
 import type { Lock, LockSelector } from '../../core/lock.ts';
 import type { AuthorityContext } from '../context.ts';
 import { identityName, removedName } from './names.ts';
@@ -26,6 +27,8 @@ async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promi
       return (await ctx.store.get('device', selector.id))?.value.name ?? removedName;
     case 'session':
       return (await ctx.store.get('session', selector.id))?.value.target ?? removedName;
+    case 'credential':
+      return await keyName(ctx, selector.id);
     case 'service':
     case 'role':
     case 'vendor':
@@ -37,4 +40,11 @@ async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promi
     default:
       return selector satisfies never;
   }
+}
+
+async function keyName(ctx: AuthorityContext, spki: string): Promise<string> {
+  const { items } = await ctx.store.list('credential', { spki }, { limit: 1 });
+  const holder = parseId('idn', items[0]?.value.holder ?? '');
+  const name = holder === undefined ? removedName : await identityName(ctx, holder);
+  return `key ${spki.slice(0, 16)} of ${name}`;
 }

@@ -99,16 +99,22 @@ async function lookUp(ctx: AuthorityContext, door: Door, peer: Peer): Promise<Ca
   const identity =
     identityId === undefined ? undefined : (await ctx.store.get('identity', identityId))?.value;
   if (identity === undefined || identity.kind !== peer.kind) return unauthenticated('unknown_identity');
-  const refusal = refusalOf(ctx, door, identity) ?? (route.browser === 'only' ? forBrowsers : undefined);
+  const refusal =
+    refusalOf(ctx, door, identity, peer.spki) ?? (route.browser === 'only' ? forBrowsers : undefined);
   return refusal ?? { ...common, id: identity.id, tenant: identity.tenant, identity };
 }
 
 /** What keeps an identity out of this route, however it showed who it is. */
-export function refusalOf(ctx: AuthorityContext, door: Door, identity: Identity): Refusal | undefined {
+export function refusalOf(
+  ctx: AuthorityContext,
+  door: Door,
+  identity: Identity,
+  credential?: string,
+): Refusal | undefined {
   if (identity.expiresAt !== undefined && identity.expiresAt <= ctx.clock.now())
     return unauthenticated('identity_expired');
   return (
-    lockedOut(ctx, door, asSubject(identity)) ??
+    lockedOut(ctx, door, { ...asSubject(identity), credential }) ??
     withoutRight(ctx, door, identity) ??
     notOwners(door.route, identity)
   );

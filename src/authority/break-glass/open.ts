@@ -133,7 +133,7 @@ async function requireDestination(
       request,
     );
   }
-  const lock = lockOn(ctx, caller.identity, destination);
+  const lock = lockOn(ctx, caller.identity, destination, { cnf: caller.spki });
   if (lock === undefined) return destination;
   throw await refuse(ctx, caller, `a lock stands, and break-glass does not lift it: ${lock.reason}`, request);
 }

@@ -220,7 +220,7 @@ async function requireTarget(
     const { code, message, next } = noSuchTarget(text);
     throw new SallyportError(code, message, { next });
   }
-  const lock = lockOn(ctx, caller.identity, destination, { ticket });
+  const lock = lockOn(ctx, caller.identity, destination, { ticket, cnf: caller.spki });
   if (lock === undefined) return destination;
   throw new SallyportError('locked', `"${printable(text)}" is locked: ${printable(lock.reason)}`, {
     next: `an administrator can lift the lock: sallyport unlock ${lock.id}`,

@@ -159,7 +159,11 @@ async function decide(
       of: session,
     });
   }
-  const lock = lockOn(ctx, identity, destination, { behalf: chain ?? [], ticket: session.ticket });
+  const lock = lockOn(ctx, identity, destination, {
+    behalf: chain ?? [],
+    ticket: session.ticket,
+    cnf: session.cnf,
+  });
   if (lock !== undefined) {
     throw await refuse(ctx, {
       code: 'locked',

@@ -14,6 +14,8 @@ export interface LiveSession {
   readonly tenant: string;
   readonly identity: IdentityId;
   readonly owner?: IdentityId;
+  /** Of the key that opened it. */
+  readonly cnf: string;
   /** When it opened; whoever gets another role is decided on again anyway. */
   readonly roles: readonly Role[];
   readonly vendor?: string;
@@ -73,6 +75,7 @@ export class LiveSessions {
       tenant: session.tenant,
       identity: session.identity,
       ...(holder?.owner === undefined ? {} : { owner: holder.owner }),
+      cnf: session.cnf,
       roles: holder?.roles ?? [],
       ...(holder?.vendor === undefined ? {} : { vendor: holder.vendor }),
       ...(session.behalf === undefined ? {} : { behalf: session.behalf.chain }),
@@ -166,6 +169,7 @@ export function subjectOf(session: LiveSession): LockSubject {
     tenant: session.tenant,
     identity: session.identity,
     owner: session.owner,
+    credential: session.cnf,
     roles: session.roles,
     vendor: session.vendor,
     ticket: session.ticket,

@@ -202,6 +202,7 @@ async function endIfOvertaken(
   const lock = lockOn(ctx, wanted.identity, destination, {
     behalf: acting?.principals ?? [],
     ticket: session.ticket,
+    cnf: session.cnf,
   });
   if (acting !== undefined) await reviewDelegated(ctx, acting.delegation.chain[0]);
   const device = (await ctx.store.get('device', session.device))?.value;

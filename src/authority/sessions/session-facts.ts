@@ -170,10 +170,17 @@ export function lockOn(
   {
     behalf = [],
     ticket,
-  }: { readonly behalf?: readonly Identity[]; readonly ticket?: string | undefined } = {},
+    cnf,
+  }: {
+    readonly behalf?: readonly Identity[];
+    readonly ticket?: string | undefined;
+    /** Of the key that asks, where somebody does. */
+    readonly cnf?: string | undefined;
+  } = {},
 ): Lock | undefined {
   return ctx.locks.find({
     ...asSubject(identity),
+    credential: cnf,
     behalf: behalf.map(({ id }) => id),
     ticket,
     device: device.id,

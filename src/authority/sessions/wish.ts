@@ -208,7 +208,8 @@ async function decide(
     });
   }
   const refuseLocked = async (ticket: string | undefined): Promise<void> => {
-    const lock = lockOn(ctx, wanted.identity, destination, { behalf: acting?.principals ?? [], ticket });
+    const behalf = acting?.principals ?? [];
+    const lock = lockOn(ctx, wanted.identity, destination, { behalf, ticket, cnf: wanted.caller.spki });
     if (lock === undefined) return;
     await refuseWish(ctx, wanted, {
       code: 'locked',

@@ -5,7 +5,7 @@ import { call } from '../../api.ts';
 import type { CommonOptions } from '../../catalogue/spec.ts';
 import { printable } from '../../../core/printable.ts';
 import { localTime } from '../../moment.ts';
-import { printFields, printJson } from '../../output.ts';
+import { printFields, printJson, type Field } from '../../output.ts';
 import { loadSignIn } from '../../profile.ts';
 
 export async function run(options: CommonOptions & { readonly identity: string }): Promise<number> {
@@ -28,6 +28,10 @@ export function printIdentity(identity: IdentityView): void {
     ['vendor', identity.vendor === undefined ? undefined : printable(identity.vendor)],
     ['provider', identity.provider === undefined ? undefined : printable(identity.provider)],
     ['credentials', String(identity.credentials)],
+    ...identity.keys.map(({ key, since, until }): Field => [
+      'key',
+      `${key}  since ${localTime(since) ?? ''}, until ${localTime(until) ?? ''}`,
+    ]),
     ['last seen', localTime(identity.lastSeenAt) ?? 'never'],
     ['since', localTime(identity.createdAt)],
     ['until', localTime(identity.expiresAt)],

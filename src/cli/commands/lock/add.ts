@@ -13,6 +13,7 @@ interface Options extends CommonOptions {
   readonly device?: string;
   readonly service?: string;
   readonly session?: string;
+  readonly credential?: string;
   readonly role?: string;
   readonly vendor?: string;
   readonly ticket?: string;
@@ -21,7 +22,17 @@ interface Options extends CommonOptions {
   readonly for?: string;
 }
 
-const kinds = ['identity', 'device', 'service', 'session', 'role', 'vendor', 'ticket', 'tenant'] as const;
+const kinds = [
+  'identity',
+  'device',
+  'service',
+  'session',
+  'credential',
+  'role',
+  'vendor',
+  'ticket',
+  'tenant',
+] as const;
 
 export async function run(options: Options): Promise<number> {
   const forMs = durationFlag('for', options.for);
