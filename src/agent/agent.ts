@@ -32,7 +32,7 @@ import type { Order } from './owner/orders.ts';
 import { findProxy } from './proxy.ts';
 import { Receipts } from './receipts.ts';
 import { RenewalLoop } from './renewal.ts';
-import { postAsDevice } from './post-as-device.ts';
+import { getAsDevice, postAsDevice, type DeviceCaller } from './post-as-device.ts';
 import { SessionReports, type Report } from './session-reports.ts';
 import { ownAccount } from './services/account.ts';
 import { Processes, type ProcessScope } from './services/processes.ts';
@@ -151,15 +151,16 @@ class Agent {
     });
     options.onReload?.(() => void agent.#reload());
     const { proxy } = await findProxy(file.current.address, { dir: file.dir, env: options.env ?? {} });
+    const asDevice = (timeoutMs?: number): DeviceCaller => ({
+      file,
+      key,
+      proxy,
+      address: agent.#address,
+      trueTime: () => agent.#signedNow(),
+      timeoutMs,
+    });
     const post = async (path: string, body: object, timeoutMs?: number) =>
-      await postAsDevice(path, body, {
-        file,
-        key,
-        proxy,
-        address: agent.#address,
-        trueTime: () => agent.#signedNow(),
-        timeoutMs,
-      });
+      await postAsDevice(path, body, asDevice(timeoutMs));
     const approvalReport = new ApprovalReport({
       approvals,
       clock,
@@ -197,6 +198,7 @@ class Agent {
       startedAt: latestKnown(file, clock),
       now: () => Math.round(agent.#signedNow() ?? latestKnown(file, clock)),
       post,
+      get: async (path, timeoutMs) => (await getAsDevice(path, asDevice(timeoutMs))).body,
     });
     const reports = new SessionReports({ device, receipts, records, clock, log }, leftovers);
     const opened = { keys, onSite, approvals, approvalReport };

@@ -17,6 +17,19 @@ export interface DeviceCaller {
 
 /** Throws SallyportError when the broker did not take it. */
 export async function postAsDevice(path: string, body: object, device: DeviceCaller): Promise<ApiAnswer> {
+  return await asDevice('POST', path, body, device);
+}
+
+export async function getAsDevice(path: string, device: DeviceCaller): Promise<ApiAnswer> {
+  return await asDevice('GET', path, undefined, device);
+}
+
+async function asDevice(
+  method: 'GET' | 'POST',
+  path: string,
+  body: object | undefined,
+  device: DeviceCaller,
+): Promise<ApiAnswer> {
   const { file, key, proxy, address, trueTime, timeoutMs } = device;
   const { root, trustDomain, certificate } = file.current;
   return await apiRequest({
@@ -26,9 +39,9 @@ export async function postAsDevice(path: string, body: object, device: DeviceCal
     trustDomain,
     key: privatePem(key),
     cert: certificate,
-    method: 'POST',
+    method,
     path,
-    body,
+    ...(body === undefined ? {} : { body }),
     trueTime,
     timeoutMs,
   });

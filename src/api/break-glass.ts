@@ -115,6 +115,14 @@ export const breakGlassRoutes = {
     body: breakGlassBody,
     response: done,
   },
+  deviceBreakGlassStands: {
+    method: 'GET',
+    path: '/v1/device/break-glass/:id',
+    summary: 'Ask whether a lock came, while a shell is open here by offline keys',
+    who: devices,
+    params: byId,
+    response: z.object({ stands: z.boolean() }),
+  },
   deviceBreakGlassReport: {
     method: 'POST',
     path: '/v1/device/break-glass/reports',

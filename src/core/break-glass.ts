@@ -93,6 +93,7 @@ export const onSiteEnds = [
   'exit',
   'left',
   'deadline',
+  'lock',
   'owner_cut',
   'recorder',
   'agent_stopped',

@@ -308,6 +308,8 @@ export const limits = {
   /** On a device, by somebody who is there: how long the broker is asked first, and uses and recordings kept. */
   onSiteAskMs: 5_000,
   onSiteReportMaxBytes: 256 * 1024,
+  /** How often the broker is asked, while a shell is open, whether a lock came. */
+  onSiteLockLookMs: 2_000,
   onSiteUsesMax: 100,
   onSiteRecordingMaxBytes: 64 * 1024 * 1024,
   /** Output that waits for the recording's disk, before the shell is told to wait. */

@@ -172,6 +172,34 @@ test('I18 keys that the broker does not know vouch for nobody: the device is loc
   assert.deepEqual(world.ctx.locks.all()[0]?.selector, { kind: 'device', id: device.id });
 });
 
+test('what is open stands until a lock comes, on who was let in or on the device', async () => {
+  const content = sealed();
+  assert.equal((await ask(content)).status, 200);
+  const stands = async (id = breakGlassId(content), peer = device) =>
+    (await world.call<{ stands: boolean; code?: string }>(peer, `GET /v1/device/break-glass/${id}`)).body;
+  assert.deepEqual(await stands(), { stands: true });
+  assert.deepEqual(
+    await stands('brk_unknown'),
+    { stands: true },
+    'of what is not on the record nothing is known',
+  );
+  const other = await join(world, 'pump-8');
+  const lock = async (kind: string, subject: string) =>
+    await world.call<{ lock: { id: string } }>(world.admin, 'POST /v1/locks', {
+      body: { kind, subject, reason: 'x' },
+    });
+  const { body } = await lock('identity', 'ana');
+  assert.deepEqual(await stands(), { stands: false });
+  assert.deepEqual(
+    await stands(breakGlassId(content), other),
+    { stands: true },
+    "another device's is not told",
+  );
+  await world.call(world.admin, `DELETE /v1/locks/${body.lock.id}`);
+  await lock('device', 'pump-7');
+  assert.equal((await stands()).code, 'locked');
+});
+
 test('a locked device still owes its word', async () => {
   await world.call(world.admin, 'POST /v1/locks', {
     body: { kind: 'device', subject: 'pump-7', reason: 'x' },

@@ -211,6 +211,7 @@ const ways: { readonly [N in Exclude<RouteName, Public>]: (of: Theirs) => readon
   // What a device shows is about itself alone: test/flows/break-glass-on-site.test.ts shows another's.
   deviceBreakGlass: () => [],
   deviceBreakGlassReport: () => [],
+  deviceBreakGlassStands: (of) => [{ request: `GET /v1/device/break-glass/${of.breakGlass}` }],
   breakGlassKeys: () => [],
   setBreakGlassKeys: () => [
     { request: 'POST /v1/break-glass/keys', body: { need: 2, keys: [], signatures: [] } },

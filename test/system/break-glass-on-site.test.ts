@@ -230,9 +230,26 @@ suite('break-glass on site', { skip: why ?? false }, () => {
     assert.deepEqual(await renewed(), ['other-0', 'other-1']);
   });
 
-  test('a lock at the broker is a no; where it cannot be asked it is not known', async () => {
+  test('a lock at the broker ends what is open, and is a no from then on', async () => {
+    must(
+      await onDevice('pin-breakglass', ...keys.map((key, n) => `key-${n}=${key}`), '--need', '2', '--yes'),
+      ['pin'],
+    );
+    const all = keys.map((key, n) => `key-${n}=${key}`);
+    must(await stage.admin('breakglass', 'set', ...all, '--need', '2', '--yes'), ['breakglass', 'set']);
+    await enter(await request('open', 0, 1));
+    await terminal.shows(/the broker agreed/);
+    await terminal.enters('echo $((40 + 7))-up; sleep 600');
+    await terminal.shows(/47-up/);
     const lock = ['lock', 'add', '--identity', 'ana', '--reason', 'left'];
     must(await stage.admin(...lock), lock);
+    await until(
+      'its end is known',
+      async () => (await uses()).find(({ onSite }) => onSite?.cause === 'lock'),
+      10_000,
+    );
+    assert.deepEqual(stage.onDevice(), []);
+    await terminal.shows(/left with 255/);
     await enter(await request('locked', 0, 1));
     await terminal.shows(/the broker does not let it open: a lock stands/);
   });

@@ -35,6 +35,7 @@ export interface OnSiteParts {
   readonly startedAt: number;
   /** To the api, as this device. */
   readonly post: (path: string, body: object, timeoutMs?: number) => Promise<unknown>;
+  readonly get: (path: string, timeoutMs?: number) => Promise<unknown>;
 }
 
 export interface AssembledOnSite {
@@ -47,7 +48,7 @@ export interface AssembledOnSite {
 const askPath = '/v1/device/break-glass';
 
 export async function assembleOnSite(parts: OnSiteParts): Promise<AssembledOnSite> {
-  const { dir, state, signer, clock, random, log, processes, records, now, post } = parts;
+  const { dir, state, signer, clock, random, log, processes, records, now, post, get } = parts;
   const { deviceId: id, name, trustDomain } = state;
   const keys = await PinnedKeys.open({ dir, isFixed: parts.isFixed, log });
   const spool = await Spool.open(dir).catch((error: unknown) => {
@@ -77,6 +78,7 @@ export async function assembleOnSite(parts: OnSiteParts): Promise<AssembledOnSit
     log,
     now,
     ask: async (file) => void (await post(askPath, { ...file }, limits.onSiteAskMs)),
+    stands: async (use) => standsIn(await get(`${askPath}/${use}`, limits.onSiteAskMs)),
     openScope: async (session) => {
       const [scope] = await Promise.all([processes.openScope(session), records.add(session)]);
       return scope;
@@ -85,6 +87,11 @@ export async function assembleOnSite(parts: OnSiteParts): Promise<AssembledOnSit
   });
   const isOwn = ({ session }: Report): boolean => own.includes(session);
   return { keys, onSite, leftovers: parts.leftovers.filter((report) => !isOwn(report)) };
+}
+
+/** Only a clear no is one. */
+function standsIn(body: unknown): boolean {
+  return !(typeof body === 'object' && body !== null && 'stands' in body && body.stands === false);
 }
 
 /** Negative test I17: their processes are gone by now. Answers the sessions that were of break-glass. */

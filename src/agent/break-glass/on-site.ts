@@ -41,6 +41,8 @@ export interface OnSiteOptions {
   readonly now: () => number;
   /** Throws the broker's no, and `unavailable` where it cannot be asked. */
   readonly ask: (file: SealedFile) => Promise<void>;
+  /** Whether no lock came since; throws where the broker cannot be asked. */
+  readonly stands: (use: string) => Promise<boolean>;
   readonly openScope: (session: string) => Promise<ProcessScope>;
   readonly onEnded: (session: string) => Promise<void>;
 }
@@ -241,8 +243,10 @@ export class OnSite {
     const live: Live = { opened, mustEndAt, cut, done: over.promise };
     this.#live = live;
     const timer = this.#watch(live);
+    const looks = this.#lookForLocks(id, live);
     const end = async (): Promise<void> => {
       timer.cancel();
+      looks.cancel();
       try {
         await stream?.settled();
         await this.#ended({ id, session, recording, scope, cause: cause ?? endOf(stream) });
@@ -274,6 +278,31 @@ export class OnSite {
     };
     timer = clock.setTimer(limits.sessionLookMs, look);
     return { cancel: () => timer.cancel() };
+  }
+
+  /** A lock beats every grant, this one too, as long as the broker can be asked. */
+  #lookForLocks(id: string, live: Live): Timer {
+    const { clock, stands } = this.#options;
+    let isOver = false;
+    let timer: Timer;
+    const look = async (): Promise<void> => {
+      try {
+        if (!(await stands(id))) live.cut('lock');
+      } catch (error) {
+        if (error instanceof SallyportError && error.code === 'locked') live.cut('lock');
+      }
+      if (!isOver) arm();
+    };
+    const arm = (): void => {
+      timer = clock.setTimer(limits.onSiteLockLookMs, () => void look());
+    };
+    arm();
+    return {
+      cancel: () => {
+        isOver = true;
+        timer.cancel();
+      },
+    };
   }
 
   async #ended(facts: {

@@ -37,7 +37,7 @@ import { approveChange, denyChange, listChanges, showChange } from '../changes/d
 import { changeKeys, changePolicy, changeRole, invite, liftLock, offboard } from '../changes/guarded.ts';
 import { delegate, endDelegation, listDelegations } from '../delegations/delegate.ts';
 import { showKeys } from '../break-glass/keys.ts';
-import { askOnSite, reportOnSite } from '../break-glass/on-site.ts';
+import { askOnSite, reportOnSite, standsOnSite } from '../break-glass/on-site.ts';
 import { openBreakGlass } from '../break-glass/open.ts';
 import { listBreakGlass, reviewBreakGlass } from '../break-glass/uses.ts';
 import type { AuthorityContext } from '../context.ts';
@@ -170,6 +170,9 @@ export function handlersFor(ctx: AuthorityContext, doors: Doors): Handlers {
       await askOnSite(ctx, caller, body);
       return { done: true };
     },
+    deviceBreakGlassStands: async ({ caller, params }) => ({
+      stands: await standsOnSite(ctx, caller, params.id),
+    }),
     deviceBreakGlassReport: async ({ caller, body }) => {
       await reportOnSite(ctx, caller, body.report);
       return { done: true };

@@ -44,6 +44,15 @@ export async function askOnSite(ctx: AuthorityContext, caller: Caller, file: Sea
   throw await refuse(ctx, device, 'this sealed request was used before', request);
 }
 
+/** False once a lock stands on who was let in; a locked device does not come as far as this. */
+export async function standsOnSite(ctx: AuthorityContext, caller: Caller, id: string): Promise<boolean> {
+  const use = (await ctx.store.get('breakglass', id))?.value;
+  // One that is not on the record yet, or of another device, is nothing that could be locked here.
+  if (use?.identity === undefined || use.onSite?.device !== caller.id) return true;
+  const person = await ctx.store.get('identity', use.identity);
+  return person !== undefined && ctx.locks.find(asSubject(person.value)) === undefined;
+}
+
 /** May come again and again. Throws `invalid` for what this device did not sign, or that is no report. */
 export async function reportOnSite(ctx: AuthorityContext, caller: Caller, statement: string): Promise<void> {
   const device = await requireDevice(ctx, caller);
