@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { BreakGlassView } from '../../src/api/break-glass.ts';
+import { compose } from '../../src/authority/notices/compose.ts';
 import { lockUnreviewed } from '../../src/authority/break-glass/uses.ts';
 import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
 import { limits } from '../../src/core/limits.ts';
@@ -92,6 +93,14 @@ test('S-11 it agrees, once; its use is on the record, everybody is told, and it 
   assert.deepEqual([use?.id, use?.who, use?.signers], [breakGlassId(content), 'ana', ['key-0', 'key-1']]);
   const { alarms } = (await world.call<{ alarms: string[] }>(world.admin, 'GET /v1/whoami')).body;
   assert.match(alarms.join(), /^break-glass was used by ana on site, at pump-7 at /);
+  const [opened] = await world.store.events({ types: ['breakglass.opened'] }, { limit: 1 });
+  assert.ok(opened !== undefined);
+  const told = await compose(world.ctx, opened);
+  assert.deepEqual([told?.subject, told?.people], ['Break-glass was used by ana', 'everybody']);
+  assert.match(
+    told?.text ?? '',
+    /^ana used break-glass on site, at pump-7, at \S+Z\. Somebody else reviews it/,
+  );
   assert.match((await ask(content)).body.title, /was used before/);
   assert.equal((await report(reportOf(content, [one, two], { wasAsked: true, ended }))).status, 200);
   assert.equal((await report(reportOf(content, [one, two], { wasAsked: true, ended }))).status, 200, 'again');
