@@ -160,6 +160,15 @@ test('policies that would leave nobody who may change them are not put in force'
   const refused = await apply(none);
   assert.deepEqual([refused.status, refused.body['code']], [422, 'policy_invalid']);
   assert.match(String(refused.body['title']), /nobody could change the policy any more/);
+  const office = `forbid (principal, action == Action::"administerPolicy", resource)
+    unless { context has sourceIp && context.sourceIp.isInRange(ip("10.0.0.0/8")) };`;
+  const applyFrom = async (sourceIp: string) =>
+    (await world.call(world.admin, 'POST /v1/policies', { body: { files: { 'a.cedar': office } }, sourceIp }))
+      .status;
+  assert.deepEqual([await applyFrom('192.0.2.1'), await applyFrom('10.1.2.3')], [422, 200]);
+  assert.equal((await apply('')).status, 403, 'from elsewhere nobody changes it now');
+  const clear = { body: { files: { 'a.cedar': works } }, sourceIp: '10.1.2.3' };
+  assert.equal((await world.call(world.admin, 'POST /v1/policies', clear)).status, 200);
   const few =
     'forbid (principal, action == Action::"administerPolicy", resource) unless { principal.name == "admin" };';
   assert.equal((await apply(few)).status, 200);

@@ -52,7 +52,7 @@ export async function applyPolicy(
     appliedAt: ctx.clock.now(),
     ...comment,
   };
-  if (await shutsOut(ctx, check, revision)) {
+  if (await shutsOut(ctx, caller, { check, revision })) {
     await refuse(ctx, caller, { code: 'policy_invalid', why: 'nobody could change it any more' });
     throw new SallyportError('policy_invalid', 'with these nobody could change the policy any more', {
       next: 'leave "administerPolicy" to at least one administrator, or to an owner: nothing is taken from owners',

@@ -1,4 +1,5 @@
-// Whether policies would leave nobody who may change them: then they are not put in force.
+// Whether policies would leave nobody who may change them, now and from where they are applied: then they are not put
+// in force.
 
 import { isAdministrator } from '../../core/identity.ts';
 import type { PolicyRevision } from '../../core/policy-revision.ts';
@@ -6,11 +7,15 @@ import type { AuthorityContext } from '../context.ts';
 import type { PolicyCheck } from '../policy/check.ts';
 import { PolicyPoint } from '../policy/policy-point.ts';
 import { eachRecord } from './each-record.ts';
+import type { Operator } from './operator.ts';
 
 export async function shutsOut(
   ctx: AuthorityContext,
-  check: PolicyCheck & { readonly ok: true },
-  revision: PolicyRevision,
+  { sourceIp }: Operator,
+  {
+    check,
+    revision,
+  }: { readonly check: PolicyCheck & { readonly ok: true }; readonly revision: PolicyRevision },
 ): Promise<boolean> {
   if (!check.policies.some(({ subject, effect }) => subject === 'house' && effect === 'forbid')) return false;
   const now = ctx.clock.now();
@@ -20,7 +25,7 @@ export async function shutsOut(
     for await (const { value: principal } of eachRecord(ctx.store, 'identity')) {
       const isOver = principal.expiresAt !== undefined && principal.expiresAt <= now;
       if (isOver || principal.kind !== 'human' || !isAdministrator(principal)) continue;
-      if (point.decideHouse({ principal, action: 'administerPolicy', now }).isAllowed) return false;
+      if (point.decideHouse({ principal, action: 'administerPolicy', now, sourceIp }).isAllowed) return false;
     }
     return true;
   } finally {
