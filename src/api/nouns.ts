@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { holdReasons } from '../core/device.ts';
+import { lockableKinds } from '../core/lock.ts';
 import { identityKinds, roles } from '../core/identity.ts';
 import { labels, name, named, pageQuery, reason, time } from './problem.ts';
 
@@ -83,17 +84,7 @@ export const killed = z.object({ lock: z.string(), cut: z.array(z.string()) });
 export type Killed = z.infer<typeof killed>;
 
 export const lockBody = z.strictObject({
-  kind: z.enum([
-    'identity',
-    'device',
-    'service',
-    'session',
-    'credential',
-    'role',
-    'vendor',
-    'ticket',
-    'tenant',
-  ]),
+  kind: z.enum(lockableKinds),
   /** A name or an id; for a session its id; a key's thumbprint; a role; a firm as `identities add --vendor` has it; a ticket's number. */
   subject: z.string().min(1).max(128),
   reason,
@@ -101,18 +92,7 @@ export const lockBody = z.strictObject({
 });
 export const lockView = z.object({
   id: z.string(),
-  kind: z.enum([
-    'identity',
-    'device',
-    'service',
-    'session',
-    'credential',
-    'role',
-    'vendor',
-    'ticket',
-    'tenant',
-    'all_sessions',
-  ]),
+  kind: z.enum([...lockableKinds, 'all_sessions']),
   subject: named,
   reason: z.string(),
   createdBy: named,

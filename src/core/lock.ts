@@ -21,6 +21,19 @@ export type LockSelector =
   /** Every session, present and future; links and sign-ins stay: how a restored broker begins. */
   | { readonly kind: 'all_sessions'; readonly id: '*' };
 
+/** What somebody may place a lock on. */
+export const lockableKinds = [
+  'identity',
+  'device',
+  'service',
+  'session',
+  'credential',
+  'role',
+  'vendor',
+  'ticket',
+  'tenant',
+] as const satisfies readonly LockSelector['kind'][];
+
 export interface Lock {
   readonly id: LockId;
   /** Whose lock it is: what it says of a role, a firm or a ticket is said of this tenant alone. */

@@ -6,12 +6,12 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { BreakGlassView } from '../../src/api/break-glass.ts';
 import { compose } from '../../src/authority/notices/compose.ts';
 import { lockUnreviewed } from '../../src/authority/break-glass/uses.ts';
-import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
+import type { JsonObject } from '../../src/core/json.ts';
 import { limits } from '../../src/core/limits.ts';
 import { breakGlassId } from '../../src/wire/break-glass.ts';
 import { onSitePayload, type OnSiteReport } from '../../src/wire/on-site.ts';
 import { keyId, signStatement, type Purpose } from '../../src/wire/signed.ts';
-import { offlineKey, type Offline } from '../doubles/offline-key.ts';
+import { offlineKey, onSiteText, type Offline } from '../doubles/offline-key.ts';
 import { join, makeApiWorld, renewal, signIn, type ApiWorld, type Peer, type Reply } from './api-world.ts';
 
 let world: ApiWorld;
@@ -36,21 +36,8 @@ async function setKeys(offline: readonly Offline[]): Promise<void> {
   assert.equal(set.status, 200, set.text);
 }
 
-let made = 0;
 function sealed(changes: JsonObject = {}): string {
-  const now = world.clock.now();
-  return canonicalJson({
-    trustDomain: 'example.com',
-    device: 'pump-7',
-    person: 'ana',
-    user: '',
-    forMs: 20 * 60_000,
-    reason: 'valve stuck',
-    madeAt: now,
-    notAfter: now + 3_600_000,
-    nonce: `n${(made += 1)}`,
-    ...changes,
-  });
+  return onSiteText(world.clock.now(), changes);
 }
 
 type Answer = Reply<{ readonly code: string; readonly title: string }>;

@@ -1,5 +1,6 @@
 // sallyport lock add: exactly one subject, and a reason that those who are cut will read.
 
+import { lockableKinds } from '../../../core/lock.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import { printable } from '../../../core/printable.ts';
 import { call } from '../../api.ts';
@@ -22,25 +23,13 @@ interface Options extends CommonOptions {
   readonly for?: string;
 }
 
-const kinds = [
-  'identity',
-  'device',
-  'service',
-  'session',
-  'credential',
-  'role',
-  'vendor',
-  'ticket',
-  'tenant',
-] as const;
-
 export async function run(options: Options): Promise<number> {
   const forMs = durationFlag('for', options.for);
-  const [kind, ...others] = kinds.filter((name) => options[name] !== undefined);
+  const [kind, ...others] = lockableKinds.filter((name) => options[name] !== undefined);
   const subject = kind === undefined ? undefined : options[kind];
   if (kind === undefined || subject === undefined || others.length > 0) {
     throw new SallyportError('invalid', 'a lock is placed on exactly one thing', {
-      next: `give one of ${kinds.map((name) => `--${name}`).join(', ')}`,
+      next: `give one of ${lockableKinds.map((name) => `--${name}`).join(', ')}`,
     });
   }
   const me = loadSignIn(options, Date.now());

@@ -2,24 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonicalJson, type JsonObject } from '../../core/json.ts';
-import { limits } from '../../core/limits.ts';
-import { generateEd25519, spkiOf } from '../../platform/keys.ts';
-import { signSealed } from '../../wire/break-glass.ts';
-import { keyId, spkiThumbprint } from '../../wire/signed.ts';
-import { checkOnSite, type CheckFacts } from './check-request.ts';
+import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
+import { limits } from '../../src/core/limits.ts';
+import { checkOnSite, type CheckFacts } from '../../src/agent/break-glass/check-request.ts';
+import { offlineKey, onSiteText } from '../doubles/offline-key.ts';
 
 const now = 1_800_000_000_000;
 
-function offlineKey() {
-  const { privateKey, publicKey } = generateEd25519();
-  const spki = spkiOf(publicKey).toString('base64url');
-  const signer = { kid: keyId(publicKey), privateKey };
-  return { spki: spkiThumbprint(publicKey), sign: (content: string) => signSealed(content, spki, signer) };
-}
-
 const [one, two, strange] = [offlineKey(), offlineKey(), offlineKey()];
-const keys = { need: 2, keys: [one, two].map(({ spki }, n) => ({ name: `key-${n}`, spki })) };
+const keys = { need: 2, keys: [one, two].map(({ key }, n) => ({ name: `key-${n}`, spki: key })) };
 const facts: CheckFacts = {
   trustDomain: 'example.com',
   device: { id: 'dev_1', name: 'pump-7' },
@@ -28,18 +19,7 @@ const facts: CheckFacts = {
 };
 
 function sealed(changes: JsonObject = {}): string {
-  return canonicalJson({
-    trustDomain: 'example.com',
-    device: 'pump-7',
-    person: 'ana',
-    user: '',
-    forMs: 20 * 60_000,
-    reason: 'valve stuck',
-    madeAt: now,
-    notAfter: now + 3_600_000,
-    nonce: 'n',
-    ...changes,
-  });
+  return onSiteText(now, changes);
 }
 
 function check(content: string, signers = [one, two], given: Partial<CheckFacts> = {}) {
