@@ -4,11 +4,13 @@
 
 import type { HouseDecision, HouseQuestion } from '../../core/decision.ts';
 import { isOwner } from '../../core/identity.ts';
-import { evaluateSet, guarded, keepSet, type Evaluation } from './cedar.ts';
+import { limits } from '../../core/limits.ts';
+import { Newest } from '../../core/newest.ts';
+import { evaluateSet, guarded, keepSet, type CedarRequest, type Evaluation } from './cedar.ts';
 import { considerPolicies, type ConsideredPolicy } from './explain.ts';
 import type { PolicyText } from './policy-text.ts';
 import { toHouseRequest } from './request.ts';
-import { namesAction } from './tree.ts';
+import { contextReads, namesAction } from './tree.ts';
 
 /** Ids that no applied policy can have (policy-text.ts). */
 export const houseRules: Readonly<Record<string, string>> = {
@@ -17,12 +19,28 @@ export const houseRules: Readonly<Record<string, string>> = {
   '(auditors)': 'permit (principal in Role::"auditor", action == Action::"inspect", resource);',
 };
 
-const houseSetId = 'house';
-let areRulesKept = false;
+/** Policies about the broker itself, kept by the library under `setId` with the house's own. */
+export interface HouseSet {
+  readonly setId: string;
+  readonly policies: readonly PolicyText[];
+  /** Context attributes that they read: what nobody reads makes no difference. */
+  readonly reads: ReadonlySet<string> | 'all';
+  /** What they said to a request, by its text: the same again, as long as they are in force. */
+  readonly said: Newest<HouseDecision>;
+}
 
-/** Keeps policies about the broker itself under this set id, with the house's own. */
-export function keepHouseSet(setId: string, policies: readonly PolicyText[]): void {
+export function keepHouseSet(setId: string, policies: readonly PolicyText[]): HouseSet {
   keepSet(setId, { ...houseRules, ...Object.fromEntries(policies.map(({ id, text }) => [id, text])) });
+  const read = policies.map(({ tree }) => contextReads(tree));
+  const reads = read.includes('all') ? 'all' : new Set(read.flatMap((names) => [...names]));
+  return { setId, policies, reads, said: new Newest(limits.decisionsKept) };
+}
+
+let rulesKept: HouseSet | undefined;
+
+function ownRules(): HouseSet {
+  rulesKept ??= keepHouseSet('house', []);
+  return rulesKept;
 }
 
 /** Every policy that could apply, with its answer: the house's own, too. */
@@ -35,23 +53,31 @@ export function considerHouse(
   return considerPolicies([...own, ...named], () => toHouseRequest(question), 'house');
 }
 
-/** `setId` undefined: nothing was applied. Never throws: what cannot be evaluated is a no. */
-export function decideHouse(setId: string | undefined, question: HouseQuestion): HouseDecision {
-  if (setId === undefined || isOwner(question.principal)) {
+/** Undefined: nothing was applied. Never throws: what cannot be evaluated is a no. */
+export function decideHouse(applied: HouseSet | undefined, question: HouseQuestion): HouseDecision {
+  if (applied === undefined || isOwner(question.principal)) {
     const own = decide(ownRules(), question);
-    if (setId === undefined || own.isAllowed) return own;
+    if (applied === undefined || own.isAllowed) return own;
   }
-  return decide(setId, question);
+  return decide(applied, question);
 }
 
-function ownRules(): string {
-  if (!areRulesKept) keepSet(houseSetId, houseRules);
-  areRulesKept = true;
-  return houseSetId;
+function decide(set: HouseSet, question: HouseQuestion): HouseDecision {
+  let request: CedarRequest;
+  try {
+    request = toHouseRequest(question);
+  } catch (error) {
+    return no([], `the question cannot be asked: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { reads } = set;
+  const context = Object.entries(request.context).filter(([name]) => reads === 'all' || reads.has(name));
+  return set.said.get(JSON.stringify([request.principal, request.action, request.entities, context]), () =>
+    evaluate(set.setId, request),
+  );
 }
 
-function decide(setId: string, question: HouseQuestion): HouseDecision {
-  const result: Evaluation = guarded(() => evaluateSet(setId, toHouseRequest(question), 'house'));
+function evaluate(setId: string, request: CedarRequest): HouseDecision {
+  const result: Evaluation = guarded(() => evaluateSet(setId, request, 'house'));
   if (!result.ok) return no([], `the question cannot be evaluated: ${result.message}`);
   if (result.errors.length > 0) {
     const policies = result.errors.map(({ policy }) => policy).sort();

@@ -24,7 +24,7 @@ import { evaluateSet, guarded, keepSet, type Evaluation } from './cedar.ts';
 import { requirePolicies, type ReadyPolicy } from './check.ts';
 import { considerPolicies, type ConsideredPolicy } from './explain.ts';
 import { whatWouldHelp } from './help.ts';
-import { considerHouse, decideHouse, keepHouseSet } from './house-point.ts';
+import { considerHouse, decideHouse, keepHouseSet, type HouseSet } from './house-point.ts';
 import { mergeObligations } from './obligations.ts';
 import { toCedarRequest } from './request.ts';
 import { actionsOf, contextReads, mayConcern, subjectOf, ticketSamples } from './tree.ts';
@@ -58,7 +58,7 @@ interface Loaded {
   readonly revision: PolicyRevision;
   readonly shards: Readonly<Record<Action, Shard>>;
   /** Those about the broker itself. */
-  readonly house: readonly ReadyPolicy[];
+  readonly house: HouseSet;
 }
 
 /** A decision and, for explanations, the words behind it. */
@@ -100,8 +100,11 @@ export class PolicyPoint {
       const bank = before === 0 ? 1 : 0;
       const entries = actions.map((action) => [action, this.#loadShard({ bank, action, policies })] as const);
       const house = policies.filter(({ tree }) => subjectOf(tree) === 'house');
-      keepHouseSet(this.#houseSetId(bank), house);
-      this.#loaded = { revision, house, shards: Object.fromEntries(entries) as Record<Action, Shard> };
+      this.#loaded = {
+        revision,
+        house: keepHouseSet(this.#houseSetId(bank), house),
+        shards: Object.fromEntries(entries) as Record<Action, Shard>,
+      };
       this.#bank = bank;
     }
     this.#emptyBank(before);
@@ -124,13 +127,13 @@ export class PolicyPoint {
 
   /** Whether somebody may do this with the broker itself. Never throws: what cannot be evaluated is a no. */
   decideHouse(question: HouseQuestion): HouseDecision {
-    return decideHouse(this.#loaded === undefined ? undefined : this.#houseSetId(this.#bank), question);
+    return decideHouse(this.#loaded?.house, question);
   }
 
   explainHouse(question: HouseQuestion): HouseExplanation {
     return {
       decision: this.decideHouse(question),
-      considered: considerHouse(this.#loaded?.house ?? [], question),
+      considered: considerHouse(this.#loaded?.house.policies ?? [], question),
     };
   }
 
