@@ -10,7 +10,7 @@ import { evaluateSet, guarded, keepSet, type CedarRequest, type Evaluation } fro
 import { considerPolicies, type ConsideredPolicy } from './explain.ts';
 import type { PolicyText } from './policy-text.ts';
 import { toHouseRequest } from './request.ts';
-import { contextReads, namesAction } from './tree.ts';
+import { namesAction, readByAny } from './tree.ts';
 
 /** Ids that no applied policy can have (policy-text.ts). */
 export const houseRules: Readonly<Record<string, string>> = {
@@ -31,8 +31,7 @@ export interface HouseSet {
 
 export function keepHouseSet(setId: string, policies: readonly PolicyText[]): HouseSet {
   keepSet(setId, { ...houseRules, ...Object.fromEntries(policies.map(({ id, text }) => [id, text])) });
-  const read = policies.map(({ tree }) => contextReads(tree));
-  const reads = read.includes('all') ? 'all' : new Set(read.flatMap((names) => [...names]));
+  const reads = readByAny(policies.map(({ tree }) => tree));
   return { setId, policies, reads, said: new Newest(limits.decisionsKept) };
 }
 

@@ -27,7 +27,7 @@ import { whatWouldHelp } from './help.ts';
 import { considerHouse, decideHouse, keepHouseSet, type HouseSet } from './house-point.ts';
 import { mergeObligations } from './obligations.ts';
 import { toCedarRequest } from './request.ts';
-import { actionsOf, contextReads, mayConcern, subjectOf, ticketSamples } from './tree.ts';
+import { actionsOf, mayConcern, readByAny, subjectOf, ticketSamples } from './tree.ts';
 
 export interface Explanation {
   readonly decision: Decision;
@@ -317,14 +317,11 @@ function hasFreshYes(mfaMs: number, mfaBy: 'totp' | undefined, context: Question
 const helpable: ReadonlySet<string> = new Set(['not_permitted', 'forbidden', 'not_approved', 'not_fresh']);
 
 function allReads(policies: readonly ReadyPolicy[]): ReadonlySet<string> | 'all' {
-  const reads = new Set<string>();
-  for (const { tree, obligations } of policies) {
-    if (obligations.approvers !== undefined) reads.add('approvals');
-    if (obligations.mfaMs !== undefined) reads.add('mfaAgeSeconds');
-    const one = contextReads(tree);
-    if (one === 'all') return 'all';
-    for (const attribute of one) reads.add(attribute);
-  }
+  const read = readByAny(policies.map(({ tree }) => tree));
+  if (read === 'all') return 'all';
+  const reads = new Set(read);
+  if (policies.some(({ obligations }) => obligations.approvers !== undefined)) reads.add('approvals');
+  if (policies.some(({ obligations }) => obligations.mfaMs !== undefined)) reads.add('mfaAgeSeconds');
   return reads;
 }
 

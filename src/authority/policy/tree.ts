@@ -104,6 +104,17 @@ export function contextReads(policy: PolicyJson): ReadonlySet<string> | 'all' {
   return uses === attributes ? read : 'all';
 }
 
+/** The same of several policies together. */
+export function readByAny(policies: readonly PolicyJson[]): ReadonlySet<string> | 'all' {
+  const reads = new Set<string>();
+  for (const policy of policies) {
+    const one = contextReads(policy);
+    if (one === 'all') return 'all';
+    for (const attribute of one) reads.add(attribute);
+  }
+  return reads;
+}
+
 /** Whether a condition looks at a variable ("principal", "resource") at all. */
 export function readsVariable(policy: PolicyJson, name: string): boolean {
   let found = false;
