@@ -53,7 +53,7 @@ export function requireRight(
 ): void {
   if (may(ctx, caller, action)) return;
   throw new SallyportError('forbidden', `policy does not let you do this: "${action}"`, {
-    next: `ask an administrator, or see: sallyport policy explain ${caller.identity.name} ${action}`,
+    next: `ask an administrator, who sees why by: sallyport policy explain ${caller.identity.name} ${action}`,
   });
 }
 

@@ -156,7 +156,7 @@ function withoutRight(
     type: 'api.refused',
     code: 'forbidden',
     message: `policy does not let you do this: "${right}"`,
-    next: `ask an administrator, or see: sallyport policy explain ${identity.name} ${right}`,
+    next: `ask an administrator, who sees why by: sallyport policy explain ${identity.name} ${right}`,
     why: `right ${right}`,
   };
 }
