@@ -248,6 +248,8 @@ test('explain answers for what is done with the broker itself', async () => {
   assert.deepEqual([body['outcome'], body['policies']], ['allow', ['desk']]);
   const no = (await explain('identity=ana&action=inspect')).body;
   assert.deepEqual([no['outcome'], no['code']], ['deny', 'not_permitted']);
+  for (const query of ['identity=ana&action=shell', 'identity=ana&action=inspect&target=pump-7'])
+    assert.equal((await explain(query)).body['code'], 'invalid', query);
   await post(world.admin, '/v1/locks', { kind: 'identity', subject: 'ana', reason: 'left' });
   assert.deepEqual((await explain('identity=ana&action=stopAccess')).body['code'], 'locked');
 });

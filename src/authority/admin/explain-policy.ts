@@ -4,8 +4,8 @@
 import type { z } from 'zod';
 import type { Explained, explainQuery } from '../../api/policy.ts';
 import {
+  actions,
   houseActions,
-  type Action,
   type HouseAction,
   type Question,
   type QuestionContext,
@@ -29,13 +29,23 @@ export async function explainPolicy(
   query: z.output<typeof explainQuery>,
 ): Promise<Explained> {
   const principal = await requireIdentity(ctx, query.identity);
-  const house = houseActions.find((action) => action === query.action);
-  if (house !== undefined) return explainHouse(ctx, principal, house);
-  const target = await requireTarget(ctx, query.target ?? '');
+  const house = houseActions.find((known) => known === query.action);
+  if (house !== undefined && query.target === undefined) return explainHouse(ctx, principal, house);
+  const action = actions.find((known) => known === query.action);
+  if (action === undefined || query.target === undefined) {
+    throw new SallyportError(
+      'invalid',
+      `"${query.action}" is ${house === undefined ? '' : 'not '}done on a target`,
+      {
+        next: house === undefined ? 'name the target, too' : 'leave the target out',
+      },
+    );
+  }
+  const target = await requireTarget(ctx, query.target);
   const argv = query.command === undefined ? undefined : requireCommand(query.command);
   const question: Question = {
     principal,
-    action: query.action as Action,
+    action,
     ...target,
     context: {
       now: ctx.clock.now(),

@@ -4,7 +4,6 @@ import type { HouseAction } from '../../core/decision.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventActor } from '../../core/event.ts';
 import type { Identity } from '../../core/identity.ts';
-import type { PolicyRevision } from '../../core/policy-revision.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
 
 export type Operator = Caller & { readonly identity: Identity };
@@ -16,34 +15,12 @@ export function actor(caller: Caller): EventActor {
 /** Whether policy lets him do this with the broker itself. Where he asks from counts as far as it is known. */
 export function may(
   { policy, clock }: Pick<AuthorityContext, 'policy' | 'clock'>,
-  caller: Pick<Operator, 'identity'> & { readonly sourceIp?: string | undefined },
+  { identity, sourceIp }: Pick<Operator, 'identity'> & { readonly sourceIp?: string | undefined },
   action: HouseAction,
 ): boolean {
-  const { identity, sourceIp } = caller;
-  const now = clock.now();
-  const revision = policy.revisionOf(identity.tenant);
-  let said = saidTo.get(caller);
-  if (said === undefined || said.now !== now || said.revision !== revision) {
-    said = { now, revision, answers: new Map() };
-    saidTo.set(caller, said);
-  }
-  const known = said.answers.get(action);
-  if (known !== undefined) return known;
   const from = sourceIp === undefined ? {} : { sourceIp };
-  const { isAllowed } = policy.decideHouse({ principal: identity, action, now, ...from });
-  said.answers.set(action, isAllowed);
-  return isAllowed;
+  return policy.decideHouse({ principal: identity, action, now: clock.now(), ...from }).isAllowed;
 }
-
-/** A list asks once for each of thousands of records: of one request, and one moment, the answer is the same. */
-const saidTo = new WeakMap<
-  object,
-  {
-    readonly now: number;
-    readonly revision: PolicyRevision | undefined;
-    readonly answers: Map<HouseAction, boolean>;
-  }
->();
 
 /** Throws `forbidden`. For what a route cannot say by itself. */
 export function requireRight(
