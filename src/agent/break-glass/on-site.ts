@@ -88,7 +88,7 @@ const noes: ReadonlySet<ErrorCode> = new Set([
 export class OnSite {
   readonly #options: OnSiteOptions;
   #live: Live | undefined;
-  #isOpening = false;
+  #opening: Promise<OnSiteShell> | undefined;
   #isStopped = false;
 
   constructor(options: OnSiteOptions) {
@@ -107,18 +107,19 @@ export class OnSite {
   /** Throws SallyportError with words; nothing has started then. */
   async open(file: SealedFile, pty: PtyParams): Promise<OnSiteShell> {
     const { log } = this.#options;
-    if (this.#isOpening || this.#live !== undefined || this.#isStopped)
+    if (this.#isStopped) throw refusal('the agent stops');
+    if (this.#opening !== undefined || this.#live !== undefined)
       throw new SallyportError('conflict', 'offline keys have opened this device already', {
         next: 'one at a time; the owner ends it: sallyport agent cut --all',
       });
-    this.#isOpening = true;
+    this.#opening = this.#open(file, pty);
     try {
-      return await this.#open(file, pty);
+      return await this.#opening;
     } catch (error) {
       log.error({ error: error instanceof Error ? error.message : String(error) }, 'break-glass was refused');
       throw error;
     } finally {
-      this.#isOpening = false;
+      this.#opening = undefined;
     }
   }
 
@@ -132,6 +133,8 @@ export class OnSite {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    // One that is just being let in is ended like one that is in.
+    await this.#opening?.catch(() => undefined);
     this.#live?.cut('agent_stopped');
     await this.#live?.done;
     await this.#options.reports.stop();
