@@ -123,14 +123,19 @@ function isText(value: unknown, isRight: (text: string) => boolean): boolean {
   return typeof value === 'string' && isRight(value);
 }
 
-/** What is wrong with how long it is for and until when it is good. `now`: Unix ms. */
+/**
+ * What is wrong with how long it is for and until when it is good. `now`: Unix ms; `isSure`: by a clock that does not
+ * stand behind, so that what it has not come to yet was made in the future.
+ */
 export function timeFault(
   { forMs, madeAt, notAfter }: Pick<SealedRequest, 'forMs' | 'madeAt' | 'notAfter'>,
   now: number,
+  { isSure }: { readonly isSure: boolean },
 ): string | undefined {
   if (forMs > limits.breakGlassMaxMs) return 'it is for more than 30 minutes';
   if (notAfter - madeAt > limits.sealedRequestLifeMs) return 'it was to be good for too long';
-  return now >= notAfter ? 'it has expired' : undefined;
+  if (now >= notAfter) return 'it has expired';
+  return isSure && madeAt > now + limits.sealedRequestAheadMs ? 'it was made in the future' : undefined;
 }
 
 /** Undefined for what is not whole. Whether it may be used is for the authority to say. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { limits } from '../../core/limits.ts';
+import { limits } from './limits.ts';
 import { Turns } from './turns.ts';
 
 test('turns are taken in order, one at a time, also after one that failed', async () => {

@@ -1,8 +1,9 @@
 // One at a time, in order of arrival, with a bound on who waits. For writes whose conditions span records
-// that no single compare-and-set covers; the authority is one process, so this is enough.
+// that no single compare-and-set covers, and for files with one writer: a process of ours is the only one, so this is
+// enough.
 
-import { SallyportError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
+import { SallyportError } from './errors.ts';
+import { limits } from './limits.ts';
 
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();

@@ -26,11 +26,7 @@ suite('approvals', () => {
   before(async () => {
     stage = await Stage.ready();
     await stage.applyPolicy(policy);
-    for (const name of ['bo', 'cy'] as const) {
-      const words = ['identities', 'add', name, '--role', 'approver'];
-      const { token } = (await stage.adminJson(...words)) as { readonly token: string };
-      must(await as(name, 'login', stage.address, '--invite', token), ['login']);
-    }
+    for (const name of ['bo', 'cy'] as const) await stage.signInApprover(name);
   });
   after(async () => {
     await stage?.close();

@@ -163,6 +163,12 @@ export class Stage {
     must(await this.ana('login', this.address, '--invite', ana.token), ['login']);
   }
 
+  /** Somebody besides, who decides on what others ask for. */
+  async signInApprover(name: 'bo' | 'cy'): Promise<void> {
+    const { token } = (await this.adminJson('identities', 'add', name, '--role', 'approver')) as Token;
+    must(await this.run(['login', this.address, '--invite', token], this.surroundings(name)), ['login']);
+  }
+
   async joinDevice(name = this.device, site = 'lyon'): Promise<void> {
     const label = ['--owner', 'ana', '--label', `site=${site}`];
     const invited = (await this.adminJson('devices', 'invite', name, ...label)) as Token;

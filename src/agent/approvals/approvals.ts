@@ -4,6 +4,7 @@
 import type { ApprovalCheck, ApproverSet } from '../../core/approver-set.ts';
 import type { ChannelParams } from '../../core/channel.ts';
 import { SallyportError, type ErrorCode } from '../../core/errors.ts';
+import { Turns } from '../../core/turns.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Pass } from '../../wire/pass.ts';
 import type { SignedApproverSet } from '../../wire/approver-set.ts';
@@ -45,7 +46,7 @@ export class Approvals {
   #set: ApproverSet | undefined;
   /** What each open channel was let in with. */
   readonly #open = new Set<Shown>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Ends a session that is not approved any more. Set by whoever carries sessions. */
   onRefused: (session: string) => void = () => undefined;
   onChanged: () => void = () => undefined;
@@ -103,7 +104,7 @@ export class Approvals {
 
   /** By somebody on site. Throws `conflict` for a version that is not later. */
   async pin(next: SignedApproverSet, now: number | undefined): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       await pinSet(this.#options.dir, next);
       this.#set = next.set;
     });
@@ -114,7 +115,7 @@ export class Approvals {
   async raise(offered: readonly SignedApproverSet[], now: number): Promise<void> {
     const { dir, log } = this.#options;
     for (const next of offered) {
-      await this.#inTurn(async () => {
+      await this.#turns.take(async () => {
         const pinned = this.#set;
         if (pinned === undefined || next.set.version <= pinned.version) return;
         const answer = await raiseSet(dir, pinned, next, now);
@@ -147,12 +148,6 @@ export class Approvals {
       // A set that ran out lets nobody in any more; who is in was approved while it held.
       return error.code === 'approvers_expired';
     }
-  }
-
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    await turn;
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseBreakGlassKeys, type BreakGlassKeys } from '../../core/break-glass.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { canonicalJson, parseJsonObject, type JsonObject } from '../../core/json.ts';
+import { Turns } from '../../core/turns.ts';
 import type { Log } from '../../platform/log.ts';
 import { readPrivateFile, writeFileAtomic } from '../../platform/files.ts';
 
@@ -51,7 +52,7 @@ export interface PinnedKeysOptions {
 export class PinnedKeys {
   readonly #options: PinnedKeysOptions;
   #pinned: Pinned | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(options: PinnedKeysOptions, pinned: Pinned | undefined) {
     this.#options = options;
@@ -96,12 +97,10 @@ export class PinnedKeys {
   }
 
   async #store(next: Pinned): Promise<void> {
-    const turn = this.#turn.then(async () => {
+    await this.#turns.take(async () => {
       await storePinnedKeys(this.#options.dir, next);
       this.#pinned = next;
     });
-    this.#turn = turn.catch(() => undefined);
-    await turn;
   }
 }
 

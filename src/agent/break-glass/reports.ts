@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { onSitePayload } from '../../wire/on-site.ts';
 import { signStatement, type Signer } from '../../wire/signed.ts';
-import type { Spool, Use } from './spool.ts';
+import { toTell, type Spool, type Use } from './spool.ts';
 
 export interface ReportsOptions {
   readonly spool: Spool | undefined;
@@ -74,7 +74,7 @@ export class Reports {
       }
       log.error({ use: id, error: words }, 'the broker does not take the report of break-glass on site');
     }
-    await spool?.tell(id, report.ended === undefined ? 'begun' : 'ended');
+    await spool?.tell(id, toTell(report));
     return true;
   }
 }

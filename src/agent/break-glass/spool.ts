@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { SallyportError } from '../../core/errors.ts';
 import { parseJsonObject } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
+import { Turns } from '../../core/turns.ts';
 import { ensurePrivateDir, readPrivateFile, removeFile, writeFileAtomic } from '../../platform/files.ts';
 import { breakGlassId, openOnSite } from '../../wire/break-glass.ts';
 import { object } from '../../wire/fields.ts';
@@ -31,7 +32,7 @@ export class Spool {
   readonly #dir: string;
   /** By id, the oldest first. */
   readonly #uses: Map<string, Use>;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(dir: string, uses: readonly Use[]) {
     this.#dir = dir;
@@ -56,7 +57,7 @@ export class Spool {
 
   /** What the broker does not know yet. */
   get waiting(): readonly Use[] {
-    return this.uses.filter(({ told, report }) => told !== 'ended' && !isTold(told, report));
+    return this.uses.filter(({ told, report }) => told !== toTell(report));
   }
 
   has(id: string): boolean {
@@ -69,7 +70,7 @@ export class Spool {
 
   /** On the disk when it resolves. `now`: Unix ms. Throws SallyportError where there is no room. */
   async begin(id: string, report: OnSiteReport, now: number): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       await this.#makeRoom(now);
       await this.#keep({ id, report, told: report.wasAsked ? 'begun' : 'nothing' });
     });
@@ -84,16 +85,10 @@ export class Spool {
   }
 
   async #change(id: string, change: (use: Use) => Use): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       const use = this.#uses.get(id);
       if (use !== undefined) await this.#keep(change(use));
     });
-  }
-
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    await turn;
   }
 
   async #keep(use: Use): Promise<void> {
@@ -124,8 +119,9 @@ export class Spool {
   }
 }
 
-function isTold(told: Told, { ended }: OnSiteReport): boolean {
-  return told === 'begun' && ended === undefined;
+/** What there is to be told of it. */
+export function toTell({ ended }: OnSiteReport): Told {
+  return ended === undefined ? 'begun' : 'ended';
 }
 
 async function load(dir: string, name: string): Promise<Use> {

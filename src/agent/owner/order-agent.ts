@@ -28,7 +28,11 @@ async function tell(order: Order, at: AtAgent): Promise<Readonly<Record<string, 
   const dir = at.state ?? defaultStateDir();
   const answer = await orderAgent(dir, order);
   if (answer !== undefined) return answer;
-  throw new SallyportError('unavailable', `no agent runs on "${dir}"`, { next: 'sallyport agent run' });
+  throw noAgent(dir);
+}
+
+export function noAgent(dir: string): SallyportError {
+  return new SallyportError('unavailable', `no agent runs on "${dir}"`, { next: 'sallyport agent run' });
 }
 
 function idsIn(value: unknown): readonly string[] {

@@ -10,6 +10,7 @@ import { defaultTenant } from '../../core/tenant.ts';
 import { printable } from '../../core/printable.ts';
 import type { AuthorityContext } from '../context.ts';
 import { ownersOnly } from '../tenants/tenant-store.ts';
+import { holderOfKey } from '../enroll/credentials.ts';
 import { requireText } from '../enroll/names.ts';
 import { requireTicketId } from '../tickets/require-ticket.ts';
 import { requireDevice, requireIdentity } from './find.ts';
@@ -57,9 +58,7 @@ export async function requireSubject(
 /** Of a person's or a machine's sign-in, whether its certificate is still good or not. */
 async function requireKey(ctx: AuthorityContext, caller: Operator, typed: string): Promise<string> {
   if (typed === caller.spki) throw yourself(typed);
-  const { items } = await ctx.store.list('credential', { spki: typed }, { limit: 1 });
-  const holder = parseId('idn', items[0]?.value.holder ?? '');
-  if (holder !== undefined && (await ctx.store.get('identity', holder)) !== undefined) return typed;
+  if ((await holderOfKey(ctx, typed)) !== undefined) return typed;
   throw new SallyportError('not_found', `there is no key "${printable(typed, 80)}" of a sign-in`, {
     next: '"sallyport identities show NAME" lists those of somebody; the key of a device: lock the device',
   });

@@ -1,9 +1,10 @@
 // A lock as the api shows it, with the name of what it stands on.
 
 import type { LockView } from '../../api/nouns.ts';
-import { parseId } from '../../core/ids.ts';
 import type { Lock, LockSelector } from '../../core/lock.ts';
+import { keyIdOf } from '../../wire/signed.ts';
 import type { AuthorityContext } from '../context.ts';
+import { holderOfKey } from '../enroll/credentials.ts';
 import { identityName, removedName } from './names.ts';
 import { iso } from './time-text.ts';
 
@@ -43,8 +44,6 @@ async function subjectName(ctx: AuthorityContext, selector: LockSelector): Promi
 }
 
 async function keyName(ctx: AuthorityContext, spki: string): Promise<string> {
-  const { items } = await ctx.store.list('credential', { spki }, { limit: 1 });
-  const holder = parseId('idn', items[0]?.value.holder ?? '');
-  const name = holder === undefined ? removedName : await identityName(ctx, holder);
-  return `key ${spki.slice(0, 16)} of ${name}`;
+  const holder = await holderOfKey(ctx, spki);
+  return `key ${keyIdOf(spki)} of ${holder?.name ?? removedName}`;
 }

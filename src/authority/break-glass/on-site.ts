@@ -6,7 +6,7 @@ import type { Device } from '../../core/device.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { EventDraft } from '../../core/event.ts';
 import type { Identity } from '../../core/identity.ts';
-import { parseId, type DeviceId } from '../../core/ids.ts';
+import type { DeviceId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { asSubject } from '../../core/lock.ts';
 import { printable } from '../../core/printable.ts';
@@ -16,7 +16,7 @@ import { readOnSiteReport, type OnSiteReport } from '../../wire/on-site.ts';
 import { findIdentity } from '../admin/find.ts';
 import { iso } from '../admin/time-text.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
-import { openDeviceStatement } from '../enroll/device-statement.ts';
+import { callingDevice, openDeviceStatement } from '../enroll/device-statement.ts';
 import { StoreConflict } from '../store/store.ts';
 import { updateRecord } from '../store/update-record.ts';
 import { countSigners } from './keys.ts';
@@ -24,7 +24,7 @@ import { aboutUse } from './uses.ts';
 
 /** Throws the no, which is on the log by then. What is allowed here is on the record as a use. */
 export async function askOnSite(ctx: AuthorityContext, caller: Caller, file: SealedFile): Promise<void> {
-  const device = await requireDevice(ctx, caller);
+  const device = await callingDevice(ctx, caller);
   ctx.breakGlassTries.requireLeft(device.id);
   const request = openOnSite(file.content);
   if (request === undefined) throw await refuse(ctx, device, 'this is no sealed request');
@@ -55,8 +55,8 @@ export async function standsOnSite(ctx: AuthorityContext, caller: Caller, id: st
 
 /** May come again and again. Throws `invalid` for what this device did not sign, or that is no report. */
 export async function reportOnSite(ctx: AuthorityContext, caller: Caller, statement: string): Promise<void> {
-  const device = await requireDevice(ctx, caller);
-  const payload = await openDeviceStatement(ctx, caller, { purpose: 'onsite', statement });
+  const device = await callingDevice(ctx, caller);
+  const payload = openDeviceStatement(device, { purpose: 'onsite', statement });
   const report = payload === undefined ? undefined : readOnSiteReport(payload);
   const request = report === undefined ? undefined : openOnSite(report.content);
   if (report === undefined || request === undefined || report.device !== device.id)
@@ -76,13 +76,6 @@ export async function reportOnSite(ctx: AuthorityContext, caller: Caller, statem
   await noteEnd(ctx, { id, device: device.id }, { report, statement });
 }
 
-async function requireDevice(ctx: AuthorityContext, caller: Caller): Promise<Device> {
-  const id = parseId('dev', caller.id);
-  const stored = id === undefined ? undefined : await ctx.store.get('device', id);
-  if (stored !== undefined) return stored.value;
-  throw new SallyportError('not_found', 'there is no such device');
-}
-
 /** The name is what the keepers signed. Nobody of that name here: the record says the name. */
 async function findPerson(ctx: AuthorityContext, { person }: OnSiteRequest): Promise<Identity | undefined> {
   const found = await findIdentity(ctx, person);
@@ -90,13 +83,11 @@ async function findPerson(ctx: AuthorityContext, { person }: OnSiteRequest): Pro
 }
 
 function faultOf(ctx: AuthorityContext, device: Device, request: OnSiteRequest): string | undefined {
-  const now = ctx.clock.now();
   if (device.tenant !== defaultTenant) return "the offline keys are those of the broker's owner";
   if (request.trustDomain !== ctx.pki.trustDomain) return 'it is for a device of another broker';
   if (request.device !== device.id && request.device !== device.name) return 'it is for another device';
   if (device.hold !== undefined) return 'the device is held until a person accepts it';
-  const isAhead = request.madeAt > now + limits.sealedRequestAheadMs;
-  return timeFault(request, now) ?? (isAhead ? 'it was made in the future' : undefined);
+  return timeFault(request, ctx.clock.now(), { isSure: true });
 }
 
 function lockFault(

@@ -142,10 +142,11 @@ export async function viewBreakGlass(ctx: AuthorityContext, use: BreakGlass): Pr
   const { id, target, reason, forMs, signers, request, reviewedAt, reviewedBy, review, lock } = use;
   const opened = request === undefined ? undefined : await ctx.store.get('request', request);
   const session = opened?.value.session;
+  const who = await userName(ctx, use);
   return {
     id,
-    who: await userName(ctx, use),
-    ...(use.identity === undefined ? {} : { identity: { id: use.identity, name: await userName(ctx, use) } }),
+    who,
+    ...(use.identity === undefined ? {} : { identity: { id: use.identity, name: who } }),
     ...(use.onSite === undefined ? {} : { onSite: viewOnSite(use.onSite) }),
     target,
     reason,

@@ -3,8 +3,8 @@
 
 import type { KeyObject } from 'node:crypto';
 import { SallyportError } from '../../core/errors.ts';
-import { newId, type CredentialId, type DeviceId, type IdentityId } from '../../core/ids.ts';
-import type { Credential, IdentityKind, ProviderSession } from '../../core/identity.ts';
+import { newId, parseId, type CredentialId, type DeviceId, type IdentityId } from '../../core/ids.ts';
+import type { Credential, Identity, IdentityKind, ProviderSession } from '../../core/identity.ts';
 import { limits } from '../../core/limits.ts';
 import type { AuthorityContext } from '../context.ts';
 import { issueLeaf } from '../pki/leaf.ts';
@@ -118,6 +118,13 @@ export async function forgetExpired(
 }
 
 /** At most one page: forgetExpired keeps the list short. */
+/** Who signs in, or did, by the key of that thumbprint; undefined where he is nobody of this tenant. */
+export async function holderOfKey(ctx: AuthorityContext, spki: string): Promise<Identity | undefined> {
+  const { items } = await ctx.store.list('credential', { spki }, { limit: 1 });
+  const id = parseId('idn', items[0]?.value.holder ?? '');
+  return id === undefined ? undefined : (await ctx.store.get('identity', id))?.value;
+}
+
 export async function credentialsOf(
   ctx: AuthorityContext,
   which: { readonly holder: string; readonly spki?: string },

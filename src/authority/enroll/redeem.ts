@@ -19,7 +19,7 @@ import { isKeyKnown, requireCsr, type IssuedCredential } from './credentials.ts'
 import { newHolder, type Holding } from './new-holder.ts';
 import { commitOnce, findEnrollment, requireInviter } from './open-enrollment.ts';
 import { TokenFault } from './token-fault.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../../core/turns.ts';
 
 export interface RedeemRequest {
   readonly token: string;

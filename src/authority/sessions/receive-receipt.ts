@@ -8,7 +8,7 @@ import { canStep, isLive, step } from '../../core/session.ts';
 import type { Session } from '../../core/session-record.ts';
 import { readReceipt, type Receipt } from '../../wire/receipt.ts';
 import type { AuthorityContext, Caller } from '../context.ts';
-import { openDeviceStatement } from '../enroll/device-statement.ts';
+import { callingDevice, openDeviceStatement } from '../enroll/device-statement.ts';
 import type { EndReason } from '../../core/end-reason.ts';
 import { endSession } from './end-session.ts';
 import { updateRecord } from '../store/update-record.ts';
@@ -42,7 +42,8 @@ export async function receiveReceipt(
 }
 
 async function readSigned(ctx: AuthorityContext, caller: Caller, statement: string): Promise<Receipt> {
-  const payload = await openDeviceStatement(ctx, caller, { purpose: 'receipt', statement });
+  const device = await callingDevice(ctx, caller);
+  const payload = openDeviceStatement(device, { purpose: 'receipt', statement });
   const receipt = payload === undefined ? undefined : readReceipt(payload);
   if (receipt !== undefined && receipt.device === caller.id) return receipt;
   throw new SallyportError('invalid', 'the receipt is not signed by this device or not readable');

@@ -19,7 +19,7 @@ export interface ChannelUse {
   /** A remote terminal is shown: raw keys, resizes, escapes. Otherwise plain streams. */
   readonly isTerminal: boolean;
   /** Why it was cut, in words. */
-  readonly explain: (cause: unknown) => Promise<SallyportError>;
+  readonly explain: (cause: unknown) => SallyportError | Promise<SallyportError>;
 }
 
 /** Runs the channel to its end and answers the exit status. */

@@ -29,7 +29,7 @@ export async function run(options: Options): Promise<number> {
   );
   return await runChannel(
     { stream, close: () => stream.abort(new Error('ended here')) },
-    { isTerminal: true, explain: async (cause) => await Promise.resolve(explain(opened.endsAt, cause)) },
+    { isTerminal: true, explain: (cause) => explain(opened.endsAt, cause) },
   );
 }
 
